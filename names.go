@@ -1,0 +1,141 @@
+package dcvix
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// An AgentID names an agent for as long as its host keeps it: a random UUID
+// (RFC 9562 version 4) in canonical lower-case form. The protocol calls it GUID.
+type AgentID string
+
+// A SessionID names a DCV session on its host. Ids that the director makes are
+// unique; ids such as "console" repeat across hosts.
+type SessionID string
+
+// A Username is the canonical name of a person as the login backend returns it.
+type Username string
+
+// A Hostname is the name of a DCV host: RFC 1123, lower case, no final dot.
+type Hostname string
+
+// A SessionType says what kind of desktop a DCV session shows.
+type SessionType string
+
+// The kinds of session that DCV knows. A host has at most one console session
+// and never both kinds at once.
+const (
+	SessionConsole SessionType = "console"
+	SessionVirtual SessionType = "virtual"
+)
+
+// AllowCustom is the workstation name in a policy that lets its user name any
+// registered host.
+const AllowCustom = "ALLOW_CUSTOM"
+
+// AgentCommonName is what the common name of an agent's certificate starts
+// with; the agent's id follows.
+const AgentCommonName = "dcvix-agent-"
+
+// DirectorCommonName is the common name of the director's certificate.
+const DirectorCommonName = "dcvix-director"
+
+// Errors that the Validate methods return, wrapped with what is wrong.
+var (
+	ErrBadAgentID     = errors.New("not a canonical UUID of version 4")
+	ErrBadSessionID   = errors.New("not a session id")
+	ErrBadUsername    = errors.New("not a user name")
+	ErrBadHostname    = errors.New("not a host name")
+	ErrBadSessionType = errors.New("not a session type")
+)
+
+var (
+	agentIDForm   = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`)
+	sessionIDForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
+	labelForm     = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+)
+
+// Validate returns an error that wraps [ErrBadAgentID] unless the id is a
+// canonical UUID of version 4.
+func (id AgentID) Validate() error {
+	if !agentIDForm.MatchString(string(id)) {
+		return fmt.Errorf("%.40q: %w", string(id), ErrBadAgentID)
+	}
+	return nil
+}
+
+// Validate returns an error that wraps [ErrBadSessionID] unless the id has 1 to
+// 64 letters, digits, "_" and "-" and starts with a letter or a digit. DCV
+// documents no grammar; this one is safe in a file name, a URL and an argument.
+func (id SessionID) Validate() error {
+	if !sessionIDForm.MatchString(string(id)) {
+		return fmt.Errorf("%.80q: %w: use letters, digits, \"_\" and \"-\"", string(id), ErrBadSessionID)
+	}
+	return nil
+}
+
+// Validate returns an error that wraps [ErrBadUsername] unless the name is 1 to
+// 256 bytes of UTF-8 without control characters that does not start with "-".
+func (u Username) Validate() error {
+	switch {
+	case u == "", len(u) > 256:
+		return fmt.Errorf("%w: it needs 1 to 256 bytes", ErrBadUsername)
+	case !utf8.ValidString(string(u)):
+		return fmt.Errorf("%w: it is not UTF-8", ErrBadUsername)
+	case strings.ContainsFunc(string(u), unicode.IsControl):
+		return fmt.Errorf("%w: it contains a control character", ErrBadUsername)
+	case u[0] == '-':
+		return fmt.Errorf("%w: it starts with \"-\"", ErrBadUsername)
+	}
+	return nil
+}
+
+// ParseHostname returns name in lower case and without a final dot, or an error
+// that wraps [ErrBadHostname]. An address is no host name.
+func ParseHostname(name string) (Hostname, error) {
+	h := Hostname(strings.ToLower(strings.TrimSuffix(name, ".")))
+	return h, h.Validate()
+}
+
+// Validate returns an error that wraps [ErrBadHostname] unless the name follows
+// RFC 1123 in lower case, at most 253 bytes, with a last label that is not all
+// digits (so that no IPv4 address passes).
+func (h Hostname) Validate() error {
+	if len(h) == 0 || len(h) > 253 {
+		return fmt.Errorf("%.80q: %w: it needs 1 to 253 bytes", string(h), ErrBadHostname)
+	}
+	last := ""
+	for label := range strings.SplitSeq(string(h), ".") {
+		if !labelForm.MatchString(label) {
+			return fmt.Errorf("%.80q: %w: use letters, digits, \"-\" and dots", string(h), ErrBadHostname)
+		}
+		last = label
+	}
+	if strings.Trim(last, "0123456789") == "" {
+		return fmt.Errorf("%.80q: %w: its last label is a number", string(h), ErrBadHostname)
+	}
+	return nil
+}
+
+// FirstLabel returns the part of the name before its first dot.
+func (h Hostname) FirstLabel() string {
+	label, _, _ := strings.Cut(string(h), ".")
+	return label
+}
+
+// ParseSessionType reads a session type without regard to case, as launchers of
+// the 0.1 generation send it capitalised. The empty string is a console.
+func ParseSessionType(s string) (SessionType, error) {
+	switch t := SessionType(strings.ToLower(s)); t {
+	case "":
+		return SessionConsole, nil
+	case SessionConsole, SessionVirtual:
+		return t, nil
+	default:
+		return "", fmt.Errorf("%.80q: %w: it is \"console\" or \"virtual\"", s, ErrBadSessionType)
+	}
+}

@@ -1,0 +1,49 @@
+package dcvix
+
+import (
+	"net/url"
+	"strings"
+)
+
+// Paths of the director. A part in braces is filled in by [Path].
+const (
+	PathHealth     = "/v1/health"
+	PathCA         = "/v1/ca"
+	PathAuthHealth = "/v1/auth-health"
+
+	PathAgentRegister = "/v1/agent/register"
+	PathAgentRenew    = "/v1/agent/renew"
+	PathAgentUpdate   = "/v1/agent/update"
+
+	PathUserLogin           = "/v1/user/login"
+	PathAdminLogin          = "/v1/admin/login"
+	PathLogout              = "/v1/logout"
+	PathUserServers         = "/v1/user/servers"
+	PathUserSessions        = "/v1/user/sessions"
+	PathUserConnectionToken = "/v1/user/connectiontoken" //nolint:gosec // a path, not a credential
+	PathAuthTokenVerify     = "/v1/user/authtokenverify" //nolint:gosec // a path, not a credential
+
+	PathSessions             = "/v1/sessions"
+	PathSession              = "/v1/sessions/{id}"
+	PathServers              = "/v1/servers"
+	PathAdminAgents          = "/v1/admin/agents"
+	PathAdminAgentApprove    = "/v1/admin/agents/{guid}/approve"
+	PathAdminAgentDeny       = "/v1/admin/agents/{guid}/deny"
+	PathAdminAgentRevoke     = "/v1/admin/agents/{guid}/revoke"
+	PathAdminAgentReactivate = "/v1/admin/agents/{guid}/reactivate"
+)
+
+// Paths of the agent, besides [PathHealth], [PathSessions] and [PathSession].
+const PathStats = "/v1/stats"
+
+// Path fills the parts in braces of a path with args, in order and escaped.
+func Path(pattern string, args ...string) string {
+	for _, arg := range args {
+		open, end := strings.IndexByte(pattern, '{'), strings.IndexByte(pattern, '}')
+		if open < 0 || end < open {
+			return pattern
+		}
+		pattern = pattern[:open] + url.PathEscape(arg) + pattern[end+1:]
+	}
+	return pattern
+}

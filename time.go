@@ -1,0 +1,40 @@
+package dcvix
+
+import (
+	"bytes"
+	"fmt"
+	"time"
+)
+
+// A Time is a moment on the wire, or never.
+//
+// It reads RFC 3339 with or without a fraction; "", null and the zero time of
+// the 0.1 generation (0001-01-01T00:00:00Z) mean never. It writes RFC 3339 in
+// UTC, and null for never.
+type Time struct{ time.Time }
+
+// MarshalJSON implements [json.Marshaler].
+//
+// [json.Marshaler]: https://pkg.go.dev/encoding/json#Marshaler
+func (t Time) MarshalJSON() ([]byte, error) {
+	if t.IsZero() {
+		return []byte("null"), nil
+	}
+	return t.UTC().AppendFormat(nil, `"`+time.RFC3339Nano+`"`), nil
+}
+
+// UnmarshalJSON implements [json.Unmarshaler].
+//
+// [json.Unmarshaler]: https://pkg.go.dev/encoding/json#Unmarshaler
+func (t *Time) UnmarshalJSON(b []byte) error {
+	if bytes.Equal(b, []byte("null")) || bytes.Equal(b, []byte(`""`)) {
+		*t = Time{}
+		return nil
+	}
+	parsed, err := time.Parse(`"`+time.RFC3339Nano+`"`, string(b))
+	if err != nil {
+		return fmt.Errorf("time %.40s is not RFC 3339", b)
+	}
+	*t = Time{parsed}
+	return nil
+}

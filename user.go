@@ -1,0 +1,68 @@
+package dcvix
+
+// LoginRequest carries a person's credentials.
+type LoginRequest struct {
+	UserID    string `json:"userID"`
+	Password  string `json:"password"`
+	OTP       string `json:"otp"`
+	Challenge string `json:"challenge,omitempty"` // from the answer that asked for a second step
+}
+
+// LoginOptions says what a login form should ask for.
+type LoginOptions struct {
+	OTP OTPMode `json:"otp"`
+}
+
+// An OTPMode says whether a login takes a one-time password.
+type OTPMode string
+
+// The modes of [LoginOptions].
+const (
+	OTPNever    OTPMode = "never"
+	OTPOptional OTPMode = "optional"
+	OTPRequired OTPMode = "required"
+)
+
+// CookieName is the cookie that carries a login token.
+const CookieName = "dcvix_session"
+
+// ServersResponse lists the names that a user may ask a session on.
+type ServersResponse struct {
+	Servers []string `json:"servers"`
+}
+
+// CreateSessionRequest asks the director for a session. A user's own name comes
+// from the login; UserID and SessionID count for admins alone.
+type CreateSessionRequest struct {
+	ServerID    string `json:"serverId,omitempty"`
+	SessionType string `json:"sessionType"`
+	UserID      string `json:"userId,omitempty"`
+	SessionID   string `json:"sessionId,omitempty"`
+}
+
+// CreateSessionResponse names the session to connect to.
+type CreateSessionResponse struct {
+	SessionID   SessionID   `json:"sessionID"`
+	ServerID    Hostname    `json:"serverId,omitempty"`
+	SessionType SessionType `json:"sessionType,omitempty"`
+	Reused      bool        `json:"reused,omitempty"` // the user already had it
+}
+
+// ConnectionTokenResponse is all that a viewer needs. Token is a secret that
+// opens one session for one user.
+type ConnectionTokenResponse struct {
+	Token      string    `json:"token"`
+	Host       Hostname  `json:"host,omitempty"`
+	Port       int       `json:"port,omitempty"`
+	WebURLPath string    `json:"webUrlPath,omitempty"`
+	SessionID  SessionID `json:"sessionId,omitempty"`
+	ExpiresAt  Time      `json:"expiresAt,omitzero"`
+}
+
+// CloseSessionResponse is the answer to a close.
+type CloseSessionResponse struct {
+	Status  string `json:"status"` // "success"
+	Code    int    `json:"code"`   // 200
+	Message string `json:"message"`
+	Body    string `json:"body"`
+}
