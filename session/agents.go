@@ -1,0 +1,299 @@
+package session
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/dcvix/dcvix"
+)
+
+// A Registration is what an agent says when it asks for a certificate, after its
+// proof that it holds the key.
+type Registration struct {
+	ID       dcvix.AgentID
+	KeyHash  KeyHash
+	Hostname dcvix.Hostname
+	Port     int    // where it listens; 0 means the director's agent_port
+	Address  string // IP address it asks from
+	Token    string // the registration token it shows
+}
+
+// Register takes in an agent's request. It returns the agent's entry when it is
+// registered, and nobody else may be given a certificate: an unknown agent is
+// noted as pending. The errors are [ErrPending], [ErrRevoked], [ErrKeyMismatch],
+// [ErrBadToken], [ErrTooMany] and those of the Store.
+func (b *Broker) Register(ctx context.Context, r Registration) (Agent, error) {
+	a, known := b.register.get(r.ID)
+	if !known {
+		return Agent{}, b.admitPending(ctx, r)
+	}
+	if a.KeyHash != r.KeyHash {
+		return Agent{}, b.noteConflict(ctx, a, r)
+	}
+	switch a.State {
+	case dcvix.AgentRegistered:
+		return b.noteWish(ctx, a, r)
+	case dcvix.AgentRevoked:
+		return Agent{}, ErrRevoked
+	default:
+		if _, err := b.noteWish(ctx, a, r); err != nil {
+			return Agent{}, err
+		}
+		return Agent{}, ErrPending
+	}
+}
+
+func (b *Broker) admitPending(ctx context.Context, r Registration) error {
+	if b.denied.remembers(r, b.cfg.Now()) {
+		return ErrPending
+	}
+	want := b.cfg.RegistrationToken
+	if want != "" && subtle.ConstantTimeCompare([]byte(r.Token), []byte(want)) != 1 {
+		return ErrBadToken
+	}
+	if b.register.count(dcvix.AgentPending) >= b.cfg.PendingMax {
+		return ErrTooMany
+	}
+	err := b.register.put(ctx, Agent{
+		ID: r.ID, State: dcvix.AgentPending, KeyHash: r.KeyHash, Hostname: r.Hostname,
+		Port: r.Port, Address: r.Address, CreatedAt: b.now(),
+	})
+	if errors.Is(err, ErrConflict) { // it asked twice at once
+		return ErrPending
+	}
+	if err != nil {
+		return fmt.Errorf("note a pending agent: %w", err)
+	}
+	b.cfg.Logger.InfoContext(ctx, "agent asks to be registered", slog.String("guid", string(r.ID)),
+		slog.String("hostname", string(r.Hostname)), slog.String("address", r.Address))
+	return ErrPending
+}
+
+// noteConflict marks an entry whose GUID was used with another key. That key
+// gets nothing, and the admin sees the mark.
+func (b *Broker) noteConflict(ctx context.Context, a Agent, r Registration) error {
+	b.cfg.Logger.WarnContext(ctx, "agent refused: another key is pinned to its guid", slog.String("guid", string(a.ID)),
+		slog.String("hostname", string(r.Hostname)), slog.String("address", r.Address))
+	if a.Conflict {
+		return ErrKeyMismatch
+	}
+	err := b.register.update(ctx, func(agents []*Agent) error {
+		agents[0].Conflict = true
+		return nil
+	}, a.ID)
+	return errors.Join(ErrKeyMismatch, err)
+}
+
+// noteWish keeps the recorded name and notes another one for the admin.
+func (b *Broker) noteWish(ctx context.Context, a Agent, r Registration) (Agent, error) {
+	wish := r.Hostname
+	if slices.Contains(a.names(), wish) {
+		wish = ""
+	}
+	if a.Requested == wish && a.Port == r.Port {
+		return a, nil
+	}
+	err := b.register.update(ctx, func(agents []*Agent) error {
+		agents[0].Requested, agents[0].Port = wish, r.Port
+		return nil
+	}, a.ID)
+	if err != nil {
+		return Agent{}, fmt.Errorf("note the host name %s wishes: %w", a.Hostname, err)
+	}
+	a.Requested, a.Port = wish, r.Port
+	return a, nil
+}
+
+// Authorize returns the entry of an agent that presented a certificate with this
+// id and key: it must be registered and the key the pinned one. The errors are
+// [ErrNotFound], [ErrRevoked] and [ErrKeyMismatch]. It costs no disk read.
+func (b *Broker) Authorize(id dcvix.AgentID, key KeyHash) (Agent, error) {
+	a, ok := b.register.get(id)
+	switch {
+	case !ok || a.State == dcvix.AgentPending:
+		return Agent{}, ErrNotFound
+	case a.KeyHash != key:
+		return Agent{}, ErrKeyMismatch
+	case a.State != dcvix.AgentRegistered:
+		return Agent{}, ErrRevoked
+	}
+	return a, nil
+}
+
+// Certified records the serial number of a certificate that is about to be
+// handed out, if the agent is still registered with that key; else it returns
+// [ErrRevoked], and the certificate must not be handed out.
+func (b *Broker) Certified(ctx context.Context, id dcvix.AgentID, key KeyHash, serial string) error {
+	err := b.register.update(ctx, func(agents []*Agent) error {
+		if agents[0].State != dcvix.AgentRegistered || agents[0].KeyHash != key {
+			return ErrRevoked
+		}
+		agents[0].Serial = serial
+		return nil
+	}, id)
+	if errors.Is(err, ErrNotFound) {
+		return ErrRevoked
+	}
+	return err
+}
+
+// An AgentStatus is an entry of the register with what its host last said.
+type AgentStatus struct {
+	Agent
+	Tags    []string // never nil
+	Version string
+}
+
+// Agents returns the entries in the given state, or all for "", ordered by ID.
+func (b *Broker) Agents(state dcvix.AgentState) []AgentStatus {
+	agents := make([]AgentStatus, 0)
+	for _, a := range b.register.all() {
+		if state != "" && a.State != state {
+			continue
+		}
+		s := AgentStatus{Agent: a, Tags: []string{}}
+		if h, ok := b.fleet.Host(a.ID); ok {
+			s.Tags, s.Version = h.Tags, h.Version
+		}
+		agents = append(agents, s)
+	}
+	return agents
+}
+
+// Approval is what an admin decides about an agent besides letting it in.
+type Approval struct {
+	Replace bool             // revoke the registered agents that hold its names
+	Aliases []dcvix.Hostname // replace its aliases, when not nil
+}
+
+// Approve registers a pending agent under the name it asked for, or accepts the
+// name that a registered agent wishes. The errors wrap [ErrNotFound],
+// [ErrWrongState], [ErrNameReserved] and [ErrNameTaken].
+func (b *Broker) Approve(ctx context.Context, id dcvix.AgentID, how Approval) error {
+	a, ok := b.register.get(id)
+	if !ok {
+		return fmt.Errorf("agent %s: %w", id, ErrNotFound)
+	}
+	name := a.Hostname
+	if a.State == dcvix.AgentRegistered && a.Requested != "" {
+		name = a.Requested
+	}
+	aliases := a.Aliases
+	if how.Aliases != nil {
+		aliases = how.Aliases
+	}
+	names := append([]dcvix.Hostname{name}, aliases...)
+	for _, n := range names {
+		if err := n.Validate(); err != nil {
+			return fmt.Errorf("%w: %w", ErrInvalid, err)
+		}
+		if slices.Contains(b.cfg.Reserved, n) {
+			return fmt.Errorf("agent %s as %s: %w", id, n, ErrNameReserved)
+		}
+	}
+	ids := []dcvix.AgentID{id}
+	older, taken := b.register.holder(id, names)
+	switch {
+	case taken && !how.Replace:
+		return fmt.Errorf("agent %s as %s: %w", id, name, ErrNameTaken)
+	case taken:
+		ids = append(ids, older.ID)
+	}
+	err := b.register.update(ctx, b.approval(names, a), ids...)
+	if err != nil {
+		return fmt.Errorf("approve agent %s: %w", id, err)
+	}
+	if taken {
+		b.fleet.Drop(older.ID)
+	}
+	b.cfg.Logger.InfoContext(ctx, "agent approved", slog.String("guid", string(id)), slog.String("hostname", string(name)))
+	return nil
+}
+
+// approval changes the approved agent, which must be as the admin saw it, and
+// after it those that it replaces.
+func (b *Broker) approval(names []dcvix.Hostname, saw Agent) func([]*Agent) error {
+	return func(agents []*Agent) error {
+		a, replaced := agents[0], agents[1:]
+		switch {
+		case a.State != saw.State || a.Hostname != saw.Hostname || a.Requested != saw.Requested:
+			return ErrWrongState
+		case a.State == dcvix.AgentRevoked, a.State == dcvix.AgentRegistered && slices.Equal(names, a.names()):
+			return ErrWrongState
+		}
+		if other, taken := b.register.holder(a.ID, names); taken && !slices.ContainsFunc(replaced, func(r *Agent) bool { return r.ID == other.ID }) {
+			return ErrNameTaken
+		}
+		for _, r := range replaced {
+			r.State, r.Reason = dcvix.AgentRevoked, "replaced"
+		}
+		if a.State == dcvix.AgentPending {
+			a.RegisteredAt = b.now()
+		}
+		a.State, a.Hostname, a.Aliases, a.Requested, a.Conflict = dcvix.AgentRegistered, names[0], names[1:], "", false
+		return nil
+	}
+}
+
+// Deny removes a pending agent and remembers it for a day, so that its next
+// request makes no new entry. The errors wrap [ErrNotFound] and [ErrWrongState].
+func (b *Broker) Deny(ctx context.Context, id dcvix.AgentID) error {
+	a, ok := b.register.get(id)
+	switch {
+	case !ok:
+		return fmt.Errorf("agent %s: %w", id, ErrNotFound)
+	case a.State != dcvix.AgentPending:
+		return fmt.Errorf("deny agent %s: %w", id, ErrWrongState)
+	}
+	if err := b.register.delete(ctx, id); err != nil {
+		return fmt.Errorf("deny agent %s: %w", id, err)
+	}
+	b.denied.remember(a, b.cfg.Now())
+	return nil
+}
+
+// Revoke ends the trust in a registered agent at once: its next request is
+// refused, it is no longer called, and its sessions are offered to nobody. The
+// errors wrap [ErrNotFound] and [ErrWrongState].
+func (b *Broker) Revoke(ctx context.Context, id dcvix.AgentID) error {
+	err := b.transition(ctx, id, dcvix.AgentRegistered, dcvix.AgentRevoked)
+	if err == nil {
+		b.fleet.Drop(id)
+	}
+	return err
+}
+
+// Reactivate trusts a revoked agent again, under its recorded name. The errors
+// wrap [ErrNotFound], [ErrWrongState] and [ErrNameTaken].
+func (b *Broker) Reactivate(ctx context.Context, id dcvix.AgentID) error {
+	return b.transition(ctx, id, dcvix.AgentRevoked, dcvix.AgentRegistered)
+}
+
+func (b *Broker) transition(ctx context.Context, id dcvix.AgentID, from, to dcvix.AgentState) error {
+	err := b.register.update(ctx, func(agents []*Agent) error {
+		a := agents[0]
+		if a.State != from {
+			return ErrWrongState
+		}
+		if to == dcvix.AgentRegistered {
+			if _, taken := b.register.holder(id, a.names()); taken {
+				return ErrNameTaken
+			}
+		}
+		a.State, a.Reason = to, ""
+		return nil
+	}, id)
+	if err != nil {
+		return fmt.Errorf("make agent %s %s: %w", id, to, err)
+	}
+	b.cfg.Logger.InfoContext(ctx, "agent changed", slog.String("guid", string(id)), slog.String("state", string(to)))
+	return nil
+}
+
+// now is the time in the precision of a Store.
+func (b *Broker) now() time.Time { return b.cfg.Now().Truncate(time.Millisecond) }

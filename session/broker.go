@@ -1,0 +1,212 @@
+// Package session decides who gets which desktop.
+//
+// A [Broker] keeps the register of agents in a [Store] and what their hosts
+// report in a [Fleet], reads from [Rules] what users may do, and asks an
+// [AgentCaller] to start and end sessions. What is durable is read through one
+// index that is loaded at start and changed only by the function that committed
+// the change, so a request costs no disk read and still sees a revocation at once.
+//
+// The package speaks no HTTP and no SQL and knows neither certificates nor
+// passwords: packages directorapi, session/sqlite and session/agenthttp do.
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/dcvix/dcvix"
+)
+
+// Config says what a [Broker] is made of. Store, Agents and Policy are required.
+type Config struct {
+	Store  Store
+	Agents AgentCaller
+	Policy Policy
+
+	Reserved          []dcvix.Hostname // names no agent may have: the director's own
+	RegistrationToken string           // what an unknown agent must show; "" means nothing
+	PendingMax        int              // agents that may wait for approval; 0 means 10,000
+
+	MaxAge           time.Duration    // silence after which a host is shown as silent, at least 2.5 report intervals; 0 means 30 s
+	Housekeeping     time.Duration    // how often silent hosts are looked for; 0 means 40 s
+	ActDeadline      time.Duration    // how long creating and closing may take; 0 means 30 s
+	PendingTTL       time.Duration    // age after which a pending agent is forgotten; 0 means 7 days
+	Now              func() time.Time // nil means time.Now
+	Logger           *slog.Logger     // nil means slog.Default()
+	ColdStartWorkers int              // agents asked at once at start; 0 means 32
+}
+
+func (c *Config) setDefaults() {
+	c.PendingMax = orDefault(c.PendingMax, 10_000)
+	c.MaxAge = orDefault(c.MaxAge, 30*time.Second)
+	c.Housekeeping = orDefault(c.Housekeeping, 40*time.Second)
+	c.ActDeadline = orDefault(c.ActDeadline, 30*time.Second)
+	c.PendingTTL = orDefault(c.PendingTTL, 7*24*time.Hour)
+	c.ColdStartWorkers = orDefault(c.ColdStartWorkers, 32)
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+}
+
+func orDefault[T int | time.Duration](v, def T) T {
+	if v == 0 {
+		return def
+	}
+	return v
+}
+
+// A Broker decides who gets which desktop. It is safe for concurrent use.
+type Broker struct {
+	cfg      Config
+	register *register
+	revoked  *revocations
+	fleet    *Fleet
+	denied   denials
+	busy     keyedLock // one creation a host at a time
+}
+
+// Open returns a Broker that has read the register from cfg.Store. It starts
+// nothing: call [Broker.Run]. There is nothing to close.
+func Open(ctx context.Context, cfg Config) (*Broker, error) {
+	if cfg.Store == nil || cfg.Agents == nil || cfg.Policy == nil {
+		return nil, errors.New("session: Config needs Store, Agents and Policy")
+	}
+	cfg.setDefaults()
+	b := &Broker{cfg: cfg, fleet: newFleet(cfg.MaxAge, cfg.ActDeadline)}
+	var err error
+	if b.register, err = loadRegister(ctx, cfg.Store); err != nil {
+		return nil, fmt.Errorf("read the register of agents: %w", err)
+	}
+	if b.revoked, err = loadRevocations(ctx, cfg.Store); err != nil {
+		return nil, fmt.Errorf("read the revoked tokens: %w", err)
+	}
+	return b, nil
+}
+
+// Run asks all registered hosts for their sessions, then writes down when agents
+// were seen and forgets what has had its time, until ctx is done. It then
+// returns nil.
+func (b *Broker) Run(ctx context.Context) error {
+	var wg sync.WaitGroup
+	wg.Go(func() { b.askAll(ctx) })
+	defer wg.Wait()
+	seen := time.NewTicker(10 * time.Second)
+	defer seen.Stop()
+	live := time.NewTicker(b.cfg.Housekeeping)
+	defer live.Stop()
+	hourly := time.NewTicker(time.Hour)
+	defer hourly.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return b.writeSeen(context.WithoutCancel(ctx))
+		case <-seen.C:
+			b.logged(ctx, "last-seen times not written, they are tried again", b.writeSeen(ctx))
+		case <-live.C:
+			b.lookForSilence(ctx)
+		case <-hourly.C:
+			b.logged(ctx, "pending agents not forgotten", b.forgetPending(ctx))
+			b.logged(ctx, "ended revocations not forgotten", b.revoked.forget(ctx, b.cfg.Now()))
+		}
+	}
+}
+
+func (b *Broker) logged(ctx context.Context, message string, err error) {
+	if err != nil {
+		b.cfg.Logger.ErrorContext(ctx, message, slog.Any("err", err)) //nolint:sloglint // constant at every caller
+	}
+}
+
+func (b *Broker) writeSeen(ctx context.Context) error {
+	seen := b.register.takeSeen()
+	if len(seen) == 0 {
+		return nil
+	}
+	if err := b.cfg.Store.SeeAgents(ctx, seen); err != nil {
+		b.register.giveBack(seen)
+		return fmt.Errorf("write last-seen times: %w", err)
+	}
+	return nil
+}
+
+// forgetPending removes agents that nobody approved in time.
+func (b *Broker) forgetPending(ctx context.Context) error {
+	limit := b.cfg.Now().Add(-b.cfg.PendingTTL)
+	for _, a := range b.register.all() {
+		if a.State != dcvix.AgentPending || !a.CreatedAt.Before(limit) {
+			continue
+		}
+		if err := b.register.delete(ctx, a.ID); err != nil && !errors.Is(err, ErrNotFound) {
+			return fmt.Errorf("forget a pending agent: %w", err)
+		}
+		b.cfg.Logger.InfoContext(ctx, "pending agent forgotten", slog.String("guid", string(a.ID)), slog.String("hostname", string(a.Hostname)))
+	}
+	return nil
+}
+
+func (b *Broker) lookForSilence(ctx context.Context) {
+	silent, dropped := b.fleet.sweep(b.cfg.Now())
+	for _, h := range silent {
+		b.cfg.Logger.WarnContext(ctx, "host is silent", slog.String("hostname", string(h.Name)), slog.Time("last_seen", h.LastSeen))
+	}
+	for _, h := range dropped {
+		b.cfg.Logger.WarnContext(ctx, "silent host dropped from view", slog.String("hostname", string(h.Name)))
+	}
+}
+
+// askAll fills the fleet after a start, so that sessions are known before the
+// hosts report by themselves.
+func (b *Broker) askAll(ctx context.Context) {
+	work := make(chan Agent)
+	var wg sync.WaitGroup
+	for range b.cfg.ColdStartWorkers {
+		wg.Go(func() {
+			for a := range work {
+				if err := b.ask(ctx, a); err != nil {
+					b.cfg.Logger.InfoContext(ctx, "host did not answer at start", slog.String("hostname", string(a.Hostname)), slog.Any("err", err))
+				}
+			}
+		})
+	}
+	for _, a := range b.register.all() {
+		if a.State != dcvix.AgentRegistered {
+			continue
+		}
+		select {
+		case work <- a:
+		case <-ctx.Done():
+		}
+	}
+	close(work)
+	wg.Wait()
+}
+
+// ask gets a report from a host that has not sent one yet.
+func (b *Broker) ask(ctx context.Context, a Agent) error {
+	if _, ok := b.fleet.Host(a.ID); ok {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	asked := b.cfg.Now()
+	update, err := b.cfg.Agents.Report(ctx, a)
+	if err != nil {
+		return fmt.Errorf("ask %s for its sessions: %w", a.Hostname, err)
+	}
+	// It may have reported, or been revoked, while we asked.
+	if _, ok := b.fleet.Host(a.ID); ok {
+		return nil
+	}
+	if now, ok := b.register.get(a.ID); !ok || now.State != dcvix.AgentRegistered {
+		return fmt.Errorf("agent of %s: %w", a.Hostname, ErrRevoked)
+	}
+	b.fleet.Report(a, update, asked)
+	return nil
+}

@@ -1,0 +1,44 @@
+package session
+
+import "errors"
+
+// Errors that callers can act on. The broker wraps them with what it was doing;
+// the more particular ones wrap the general ones.
+var (
+	ErrNotFound   = errors.New("not found")
+	ErrConflict   = errors.New("not possible as things are")
+	ErrForbidden  = errors.New("not allowed")
+	ErrInvalid    = errors.New("not well formed")
+	ErrNoCapacity = errors.New("no host can take the session")
+
+	// ErrAgentFailed and ErrAgentTimeout are what an [AgentCaller] returns.
+	ErrAgentFailed  = errors.New("the agent failed")
+	ErrAgentTimeout = errors.New("the agent did not answer in time")
+
+	// Answers to an agent that asks to be registered.
+	ErrPending     = errors.New("pending approval")
+	ErrRevoked     = errors.New("the agent is revoked")
+	ErrKeyMismatch = errors.New("another key is pinned to this GUID")
+	ErrBadToken    = errors.New("the registration token is wrong or missing")
+	ErrTooMany     = errors.New("too many agents are pending")
+
+	// ErrWrongState says that an agent is not in the state that an act needs.
+	ErrWrongState = errors.New("the agent is in another state")
+
+	// Reasons for a conflict.
+	ErrNameTaken    = conflict("a registered agent has this host name")
+	ErrNameReserved = conflict("the host name is the director's own")
+	ErrConsoleTaken = conflict("the host's console belongs to somebody else")
+	ErrOtherType    = conflict("the host runs sessions of the other type")
+	ErrIDTaken      = conflict("the host has a session of this id")
+	ErrAmbiguous    = conflict("several hosts have a session of this id")
+)
+
+// A conflictError is an [ErrConflict] with its reason.
+type conflictError string
+
+func conflict(reason string) error { return conflictError(reason) }
+
+func (e conflictError) Error() string { return string(e) }
+
+func (e conflictError) Is(target error) bool { return target == ErrConflict }

@@ -1,0 +1,278 @@
+// Package sqlstore is a session.Store in SQL. One text serves SQLite and
+// PostgreSQL; packages session/sqlite and session/postgres open the database.
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"time"
+
+	"github.com/pressly/goose/v3"
+
+	"github.com/dcvix/dcvix"
+	"github.com/dcvix/dcvix/session"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+var _ session.Store = (*Store)(nil)
+
+// Config says which database a [Store] uses. Dialect and DB are required.
+type Config struct {
+	DB      *sql.DB
+	Dialect goose.Dialect
+	Locker  goose.ProviderOption // keeps two programs from migrating at once; nil where the database needs none
+}
+
+// A Store keeps the register in a database. It is safe for concurrent use.
+type Store struct{ db *sql.DB }
+
+// Open brings the schema up to date and returns a Store. The caller closes DB.
+func Open(ctx context.Context, cfg Config) (*Store, error) {
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return nil, fmt.Errorf("read the migrations: %w", err)
+	}
+	options := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true)}
+	if cfg.Locker != nil {
+		options = append(options, cfg.Locker)
+	}
+	provider, err := goose.NewProvider(cfg.Dialect, cfg.DB, files, options...)
+	if err != nil {
+		return nil, fmt.Errorf("prepare the migrations: %w", err)
+	}
+	if _, err := provider.Up(ctx); err != nil {
+		return nil, fmt.Errorf("bring the database up to date: %w", err)
+	}
+	return &Store{db: cfg.DB}, nil
+}
+
+const columns = `id, state, key_hash, hostname, requested, aliases, port, address, conflict, serial, reason, created_at, registered_at, last_seen_at`
+
+// Agents implements [session.AgentStore].
+func (s *Store) Agents(ctx context.Context) ([]session.Agent, error) {
+	rows, err := s.db.QueryContext(ctx, `SELECT rev, `+columns+` FROM agents ORDER BY id`)
+	if err != nil {
+		return nil, fmt.Errorf("read agents: %w", err)
+	}
+	defer rows.Close()
+	all := make([]session.Agent, 0)
+	for rows.Next() {
+		a, _, err := scan(rows)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, a)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("read agents: %w", err)
+	}
+	return all, nil
+}
+
+// PutAgent implements [session.AgentStore].
+func (s *Store) PutAgent(ctx context.Context, a session.Agent) error {
+	res, err := s.db.ExecContext(ctx, `INSERT INTO agents (rev, `+columns+`)
+		VALUES (1, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+		ON CONFLICT (id) DO NOTHING`, values(a)...)
+	if err != nil {
+		return fmt.Errorf("add agent %s: %w", a.ID, err)
+	}
+	return changedOne(res, "agent "+string(a.ID), session.ErrConflict)
+}
+
+// UpdateAgents implements [session.AgentStore].
+func (s *Store) UpdateAgents(ctx context.Context, change func([]*session.Agent) error, ids ...dcvix.AgentID) error {
+	for {
+		err := s.tryUpdate(ctx, change, ids)
+		if !errors.Is(err, errChanged) {
+			return err
+		}
+	}
+}
+
+// errChanged says that a row was changed between our read and our write, which
+// happens where transactions do not exclude each other from the start.
+var errChanged = errors.New("row changed by another transaction")
+
+func (s *Store) tryUpdate(ctx context.Context, change func([]*session.Agent) error, ids []dcvix.AgentID) error {
+	tx, err := s.db.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("update agents: %w", err)
+	}
+	defer tx.Rollback() //nolint:errcheck // after Commit it does nothing, before it nothing was written
+	agents := make([]*session.Agent, len(ids))
+	revs := make([]int64, len(ids))
+	for i, id := range ids {
+		a, rev, err := scan(tx.QueryRowContext(ctx, `SELECT rev, `+columns+` FROM agents WHERE id = $1`, string(id)))
+		if err != nil {
+			return fmt.Errorf("agent %s: %w", id, err)
+		}
+		agents[i], revs[i] = &a, rev
+	}
+	if err := change(agents); err != nil {
+		return err
+	}
+	for i, a := range agents {
+		res, err := tx.ExecContext(ctx, `UPDATE agents SET rev = rev + 1, state = $2, key_hash = $3, hostname = $4, requested = $5,
+			aliases = $6, port = $7, address = $8, conflict = $9, serial = $10, reason = $11, created_at = $12,
+			registered_at = $13, last_seen_at = $14 WHERE id = $1 AND rev = $15`, append(values(*a), revs[i])...)
+		if err != nil {
+			return fmt.Errorf("update agent %s: %w", a.ID, err)
+		}
+		if err := changedOne(res, "agent "+string(a.ID), errChanged); err != nil {
+			return err
+		}
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("update agents: %w", err)
+	}
+	return nil
+}
+
+// DeleteAgent implements [session.AgentStore].
+func (s *Store) DeleteAgent(ctx context.Context, id dcvix.AgentID) error {
+	res, err := s.db.ExecContext(ctx, `DELETE FROM agents WHERE id = $1`, string(id))
+	if err != nil {
+		return fmt.Errorf("delete agent %s: %w", id, err)
+	}
+	return changedOne(res, "agent "+string(id), session.ErrNotFound)
+}
+
+// SeeAgents implements [session.AgentStore].
+func (s *Store) SeeAgents(ctx context.Context, seen []session.Seen) error {
+	tx, err := s.db.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("write last-seen times: %w", err)
+	}
+	defer tx.Rollback() //nolint:errcheck // after Commit it does nothing, before it nothing was written
+	update, err := tx.PrepareContext(ctx, `UPDATE agents SET last_seen_at = $2, address = $3 WHERE id = $1`)
+	if err != nil {
+		return fmt.Errorf("write last-seen times: %w", err)
+	}
+	defer update.Close()
+	for _, one := range seen {
+		if _, err := update.ExecContext(ctx, string(one.ID), millis(one.At), one.Address); err != nil {
+			return fmt.Errorf("write when agent %s was seen: %w", one.ID, err)
+		}
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("write last-seen times: %w", err)
+	}
+	return nil
+}
+
+// RevokeToken implements [session.TokenStore].
+func (s *Store) RevokeToken(ctx context.Context, r session.Revocation) error {
+	_, err := s.db.ExecContext(ctx, `INSERT INTO revoked_tokens (id, ends_at) VALUES ($1, $2)
+		ON CONFLICT (id) DO UPDATE SET ends_at = excluded.ends_at`, r.TokenID, millis(r.Until))
+	if err != nil {
+		return fmt.Errorf("revoke a token: %w", err)
+	}
+	return nil
+}
+
+// RevokedTokens implements [session.TokenStore].
+func (s *Store) RevokedTokens(ctx context.Context) ([]session.Revocation, error) {
+	rows, err := s.db.QueryContext(ctx, `SELECT id, ends_at FROM revoked_tokens`)
+	if err != nil {
+		return nil, fmt.Errorf("read revoked tokens: %w", err)
+	}
+	defer rows.Close()
+	all := make([]session.Revocation, 0)
+	for rows.Next() {
+		var r session.Revocation
+		var ends int64
+		if err := rows.Scan(&r.TokenID, &ends); err != nil {
+			return nil, fmt.Errorf("read revoked tokens: %w", err)
+		}
+		r.Until = moment(ends)
+		all = append(all, r)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("read revoked tokens: %w", err)
+	}
+	return all, nil
+}
+
+// ForgetTokens implements [session.TokenStore].
+func (s *Store) ForgetTokens(ctx context.Context, before time.Time) error {
+	if _, err := s.db.ExecContext(ctx, `DELETE FROM revoked_tokens WHERE ends_at < $1`, millis(before)); err != nil {
+		return fmt.Errorf("forget revoked tokens: %w", err)
+	}
+	return nil
+}
+
+func changedOne(res sql.Result, what string, otherwise error) error {
+	n, err := res.RowsAffected()
+	if err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	if n != 1 {
+		return fmt.Errorf("%s: %w", what, otherwise)
+	}
+	return nil
+}
+
+// A row is a *sql.Row or *sql.Rows.
+type row interface{ Scan(into ...any) error }
+
+func scan(r row) (a session.Agent, rev int64, err error) {
+	var key, aliases string
+	var created, registered, seen int64
+	err = r.Scan(&rev, &a.ID, &a.State, &key, &a.Hostname, &a.Requested, &aliases, &a.Port, &a.Address,
+		&a.Conflict, &a.Serial, &a.Reason, &created, &registered, &seen)
+	if errors.Is(err, sql.ErrNoRows) {
+		return a, 0, session.ErrNotFound
+	}
+	if err != nil {
+		return a, 0, fmt.Errorf("read an agent: %w", err)
+	}
+	if n, err := hex.Decode(a.KeyHash[:], []byte(key)); err != nil || n != len(a.KeyHash) {
+		return a, 0, fmt.Errorf("agent %s: its stored key hash is damaged: restore the database", a.ID)
+	}
+	for name := range strings.FieldsSeq(aliases) {
+		a.Aliases = append(a.Aliases, dcvix.Hostname(name))
+	}
+	a.CreatedAt, a.RegisteredAt, a.LastSeenAt = moment(created), moment(registered), moment(seen)
+	return a, rev, nil
+}
+
+// values are in the order of columns.
+func values(a session.Agent) []any { // any: what database/sql takes
+	aliases := make([]string, len(a.Aliases))
+	for i, n := range a.Aliases {
+		aliases[i] = string(n)
+	}
+	conflict := 0
+	if a.Conflict {
+		conflict = 1
+	}
+	return []any{
+		string(a.ID), string(a.State), hex.EncodeToString(a.KeyHash[:]), string(a.Hostname), string(a.Requested),
+		strings.Join(aliases, " "), a.Port, a.Address, conflict, a.Serial, a.Reason,
+		millis(a.CreatedAt), millis(a.RegisteredAt), millis(a.LastSeenAt),
+	}
+}
+
+// millis and moment keep the zero time as 0.
+func millis(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
+
+func moment(ms int64) time.Time {
+	if ms == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms)
+}

@@ -1,0 +1,135 @@
+// Package memory is a session.Store that forgets everything on exit.
+package memory
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/dcvix/dcvix"
+	"github.com/dcvix/dcvix/session"
+)
+
+var _ session.Store = (*Store)(nil)
+
+// Store keeps everything in memory. The zero value is empty and ready to use.
+type Store struct {
+	mu      sync.Mutex
+	agents  map[dcvix.AgentID]session.Agent
+	revoked map[string]time.Time
+}
+
+// Agents implements [session.AgentStore].
+func (s *Store) Agents(context.Context) ([]session.Agent, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := make([]session.Agent, 0, len(s.agents))
+	for _, a := range s.agents {
+		all = append(all, clone(a))
+	}
+	slices.SortFunc(all, func(a, b session.Agent) int { return cmp.Compare(a.ID, b.ID) })
+	return all, nil
+}
+
+// PutAgent implements [session.AgentStore].
+func (s *Store) PutAgent(_ context.Context, a session.Agent) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, ok := s.agents[a.ID]; ok {
+		return fmt.Errorf("agent %s: %w", a.ID, session.ErrConflict)
+	}
+	if s.agents == nil {
+		s.agents = make(map[dcvix.AgentID]session.Agent)
+	}
+	s.agents[a.ID] = clone(a)
+	return nil
+}
+
+// UpdateAgents implements [session.AgentStore].
+func (s *Store) UpdateAgents(_ context.Context, change func([]*session.Agent) error, ids ...dcvix.AgentID) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	agents := make([]*session.Agent, 0, len(ids))
+	for _, id := range ids {
+		a, ok := s.agents[id]
+		if !ok {
+			return fmt.Errorf("agent %s: %w", id, session.ErrNotFound)
+		}
+		a = clone(a)
+		agents = append(agents, &a)
+	}
+	if err := change(agents); err != nil {
+		return err
+	}
+	for _, a := range agents {
+		s.agents[a.ID] = clone(*a)
+	}
+	return nil
+}
+
+// DeleteAgent implements [session.AgentStore].
+func (s *Store) DeleteAgent(_ context.Context, id dcvix.AgentID) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, ok := s.agents[id]; !ok {
+		return fmt.Errorf("agent %s: %w", id, session.ErrNotFound)
+	}
+	delete(s.agents, id)
+	return nil
+}
+
+// SeeAgents implements [session.AgentStore].
+func (s *Store) SeeAgents(_ context.Context, seen []session.Seen) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, one := range seen {
+		if a, ok := s.agents[one.ID]; ok {
+			a.LastSeenAt, a.Address = one.At.Truncate(time.Millisecond), one.Address
+			s.agents[one.ID] = a
+		}
+	}
+	return nil
+}
+
+// RevokeToken implements [session.TokenStore].
+func (s *Store) RevokeToken(_ context.Context, r session.Revocation) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.revoked == nil {
+		s.revoked = make(map[string]time.Time)
+	}
+	s.revoked[r.TokenID] = r.Until.Truncate(time.Millisecond)
+	return nil
+}
+
+// RevokedTokens implements [session.TokenStore].
+func (s *Store) RevokedTokens(context.Context) ([]session.Revocation, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := make([]session.Revocation, 0, len(s.revoked))
+	for id, until := range s.revoked {
+		all = append(all, session.Revocation{TokenID: id, Until: until})
+	}
+	return all, nil
+}
+
+// ForgetTokens implements [session.TokenStore].
+func (s *Store) ForgetTokens(_ context.Context, before time.Time) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	maps.DeleteFunc(s.revoked, func(_ string, until time.Time) bool { return until.Before(before) })
+	return nil
+}
+
+// clone copies what an agent shares and cuts its times to what a store keeps.
+func clone(a session.Agent) session.Agent {
+	a.Aliases = slices.Clone(a.Aliases)
+	for _, at := range []*time.Time{&a.CreatedAt, &a.RegisteredAt, &a.LastSeenAt} {
+		*at = at.Truncate(time.Millisecond)
+	}
+	return a
+}

@@ -1,0 +1,135 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+)
+
+// policyEvery is how often a PolicyDir looks at its files: a change counts
+// within 5 s.
+const policyEvery = 2 * time.Second
+
+var _ Policy = (*PolicyDir)(nil)
+
+// A PolicyDir reads a policy from a folder, and again when it changes. The last
+// good policy stays when a new one cannot be understood. It is safe for
+// concurrent use.
+type PolicyDir struct {
+	dir    string
+	logger *slog.Logger
+	rules  atomic.Pointer[Rules]
+	seen   atomic.Pointer[policyStamp]
+}
+
+type policyStamp [2]struct {
+	modified time.Time
+	size     int64
+}
+
+// OpenPolicyDir reads the policy in dir. It creates the folder, and empty lists
+// for the files that are absent. A nil logger means slog.Default().
+func OpenPolicyDir(dir string, logger *slog.Logger) (*PolicyDir, error) {
+	if logger == nil {
+		logger = slog.Default()
+	}
+	if err := os.MkdirAll(dir, 0o750); err != nil {
+		return nil, fmt.Errorf("create the policy folder: %w", err)
+	}
+	for _, name := range []string{UsersFile, PoolsFile} {
+		if err := createEmptyList(filepath.Join(dir, name)); err != nil {
+			return nil, err
+		}
+	}
+	p := &PolicyDir{dir: dir, logger: logger}
+	return p, p.Reload(context.Background())
+}
+
+func createEmptyList(path string) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o640)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("create an empty policy file: %w", err)
+	}
+	_, err = f.WriteString("[]\n")
+	return errors.Join(err, f.Close())
+}
+
+// Rules implements [Policy].
+func (p *PolicyDir) Rules() *Rules { return p.rules.Load() }
+
+// Reload reads the files now. On an error, which names file and line, the policy
+// before stays.
+func (p *PolicyDir) Reload(ctx context.Context) error {
+	seen := p.stamp()
+	users, err := os.ReadFile(filepath.Join(p.dir, UsersFile))
+	if err != nil {
+		return fmt.Errorf("read policy: %w", err)
+	}
+	pools, err := os.ReadFile(filepath.Join(p.dir, PoolsFile))
+	if err != nil {
+		return fmt.Errorf("read policy: %w", err)
+	}
+	rules, err := ParseRules(users, pools)
+	if err != nil {
+		return fmt.Errorf("read policy in %s: %w", p.dir, err)
+	}
+	p.rules.Store(rules)
+	p.seen.Store(&seen)
+	for _, problem := range rules.Problems {
+		p.logger.WarnContext(ctx, "problem in the policy", slog.String("problem", problem))
+	}
+	return nil
+}
+
+// Run reloads the policy when its files change, until ctx is done. It then
+// returns nil.
+func (p *PolicyDir) Run(ctx context.Context) error {
+	tick := time.NewTicker(policyEvery)
+	defer tick.Stop()
+	var refused policyStamp
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		now := p.stamp()
+		if now == *p.seen.Load() || now == refused {
+			continue
+		}
+		if err := p.Reload(ctx); err != nil {
+			refused = now
+			p.logger.ErrorContext(ctx, "policy not reloaded, the one before stays", slog.Any("err", err))
+			continue
+		}
+		p.logger.InfoContext(ctx, "policy reloaded", slog.String("folder", p.dir))
+	}
+}
+
+func (p *PolicyDir) stamp() policyStamp {
+	var s policyStamp
+	for i, name := range []string{UsersFile, PoolsFile} {
+		if info, err := os.Stat(filepath.Join(p.dir, name)); err == nil {
+			s[i].modified, s[i].size = info.ModTime(), info.Size()
+		}
+	}
+	return s
+}
+
+var _ Policy = FixedPolicy{}
+
+// FixedPolicy is a [Policy] that never changes, for embedders that hold it
+// themselves and for tests.
+type FixedPolicy struct{ All *Rules }
+
+// Rules implements [Policy].
+func (p FixedPolicy) Rules() *Rules { return p.All }

@@ -1,0 +1,73 @@
+package sqlite_test
+
+import (
+	"os"
+	"path/filepath"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/dcvix/dcvix"
+	"github.com/dcvix/dcvix/session"
+	"github.com/dcvix/dcvix/session/sessiontest"
+	"github.com/dcvix/dcvix/session/sqlite"
+)
+
+func open(t testing.TB, path string) *sqlite.Store {
+	t.Helper()
+	s, err := sqlite.Open(t.Context(), path)
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, s.Close()) })
+	return s
+}
+
+func TestStore(t *testing.T) {
+	sessiontest.TestStore(t, func(t testing.TB) session.Store { return open(t, filepath.Join(t.TempDir(), "agents.db")) })
+}
+
+func TestWhatWasStoredIsThereAfterReopening(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "with space, #hash and ?mark.db")
+	want := session.Agent{ID: "a1", State: dcvix.AgentPending, Hostname: "ws1", Aliases: []dcvix.Hostname{"x", "y"}, CreatedAt: time.UnixMilli(1)}
+	first, err := sqlite.Open(t.Context(), path)
+	require.NoError(t, err)
+	require.NoError(t, first.PutAgent(t.Context(), want))
+	require.NoError(t, first.Close())
+
+	got, err := open(t, path).Agents(t.Context())
+
+	require.NoError(t, err)
+	assert.Equal(t, []session.Agent{want}, got)
+	_, err = os.Stat(path)
+	assert.NoError(t, err, "the name of the file is the one asked for")
+}
+
+func TestNobodyElseReadsTheDatabase(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows has no permission bits")
+	}
+	path := filepath.Join(t.TempDir(), "agents.db")
+	require.NoError(t, os.WriteFile(path, nil, 0o644))
+	s := open(t, path)
+	require.NoError(t, s.PutAgent(t.Context(), session.Agent{ID: "a1"}))
+
+	files, err := filepath.Glob(path + "*")
+	require.NoError(t, err)
+	assert.Len(t, files, 3, "database, log and index")
+	for _, f := range files {
+		info, err := os.Stat(f)
+		require.NoError(t, err)
+		assert.Equal(t, os.FileMode(0o600), info.Mode().Perm(), f)
+	}
+}
+
+func TestADamagedFileIsRefusedWithTheRemedy(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "agents.db")
+	require.NoError(t, os.WriteFile(path, []byte("this is no database, however long one looks at it\n"), 0o600))
+
+	_, err := sqlite.Open(t.Context(), path)
+
+	assert.ErrorContains(t, err, path+" cannot be used, restore it or move it away")
+}

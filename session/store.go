@@ -1,0 +1,122 @@
+package session
+
+import (
+	"context"
+	"crypto/sha256"
+	"slices"
+	"time"
+
+	"github.com/dcvix/dcvix"
+)
+
+// A KeyHash is the SHA-256 of a public key (SPKI).
+type KeyHash [sha256.Size]byte
+
+// An Agent is an entry of the register: a DCV host as the director knows it for
+// good. What it reports is not here but in the [Fleet].
+type Agent struct {
+	ID      dcvix.AgentID
+	State   dcvix.AgentState
+	KeyHash KeyHash // pinned at first sight
+
+	Hostname  dcvix.Hostname   // recorded; the only name its certificate gets, besides Aliases
+	Requested dcvix.Hostname   // the other name it last asked for; "" when none
+	Aliases   []dcvix.Hostname // given by an admin
+
+	Port     int    // where it listens, as it said; 0 means the director's agent_port
+	Address  string // IP address of its last authenticated request
+	Conflict bool   // another key was seen under this ID
+	Serial   string // of its last certificate, in hex
+	Reason   string // why it was revoked, when not by an admin's plain wish
+
+	CreatedAt    time.Time // to the millisecond, as all times here
+	RegisteredAt time.Time // zero while pending
+	LastSeenAt   time.Time // zero when never
+}
+
+// names returns all names the agent goes by.
+func (a *Agent) names() []dcvix.Hostname {
+	return append([]dcvix.Hostname{a.Hostname}, a.Aliases...)
+}
+
+func (a Agent) clone() Agent {
+	a.Aliases = slices.Clone(a.Aliases)
+	return a
+}
+
+// Seen says when and from where an agent was last heard.
+type Seen struct {
+	ID      dcvix.AgentID
+	At      time.Time
+	Address string
+}
+
+// A Revocation ends a token before its time.
+type Revocation struct {
+	TokenID string
+	Until   time.Time // when the token ends anyway
+}
+
+// A Store keeps what must survive the director. Implementations are safe for
+// concurrent use, share no memory with the caller, keep times to the
+// millisecond, have written to stable storage what they returned nil for (but
+// for SeeAgents), and pass [sessiontest.TestStore].
+//
+// [sessiontest.TestStore]: https://pkg.go.dev/github.com/dcvix/dcvix/session/sessiontest#TestStore
+type Store interface {
+	AgentStore
+	TokenStore
+}
+
+// An AgentStore keeps the register of agents.
+type AgentStore interface {
+	// Agents returns every agent, ordered by ID.
+	Agents(ctx context.Context) ([]Agent, error)
+	// PutAgent adds an agent. It returns ErrConflict if the ID is taken.
+	PutAgent(ctx context.Context, a Agent) error
+	// UpdateAgents changes the agents of the given ids in a single atomic step;
+	// change gets them in the order of ids. It may be called more than once, so it
+	// must have no other effect, and it must not change an ID. If it returns an
+	// error, nothing is stored and UpdateAgents returns that error. UpdateAgents
+	// returns ErrNotFound if one of the agents does not exist.
+	UpdateAgents(ctx context.Context, change func([]*Agent) error, ids ...dcvix.AgentID) error
+	// DeleteAgent removes an agent. It returns ErrNotFound if there is none.
+	DeleteAgent(ctx context.Context, id dcvix.AgentID) error
+	// SeeAgents sets LastSeenAt and Address of many agents in one step and passes
+	// over those that do not exist. It may lose what it wrote when the power fails.
+	SeeAgents(ctx context.Context, seen []Seen) error
+}
+
+// A TokenStore keeps the tokens that were revoked.
+type TokenStore interface {
+	// RevokeToken adds a revocation; one that is there already is no error.
+	RevokeToken(ctx context.Context, r Revocation) error
+	// RevokedTokens returns every revocation, in no order.
+	RevokedTokens(ctx context.Context) ([]Revocation, error)
+	// ForgetTokens removes the revocations whose time is before the given one.
+	ForgetTokens(ctx context.Context, before time.Time) error
+}
+
+// An AgentCaller speaks with the agents. It is safe for concurrent use and
+// returns soon after ctx is done. Its errors wrap [ErrAgentFailed] or, when the
+// agent was too slow, [ErrAgentTimeout].
+//
+// The agent it is given is a copy of the register's entry; it dials the recorded
+// host name, or Address when that name does not resolve, and accepts only a peer
+// that proves to hold the pinned key.
+type AgentCaller interface {
+	// CreateSession starts a session, or returns the one that the user already has
+	// there of that type.
+	CreateSession(ctx context.Context, a Agent, req dcvix.AgentCreateSession) (dcvix.SessionID, error)
+	// CloseSession ends a session. It returns an error that wraps [ErrNotFound] if
+	// the host has no such session.
+	CloseSession(ctx context.Context, a Agent, id dcvix.SessionID) error
+	// Report asks for what the agent would send by itself.
+	Report(ctx context.Context, a Agent) (dcvix.AgentUpdate, error)
+}
+
+// A Policy says what users may do. Rules is called for every request, must be
+// quick and safe for concurrent use, and never returns nil.
+type Policy interface {
+	Rules() *Rules
+}
