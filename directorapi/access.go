@@ -1,0 +1,174 @@
+package directorapi
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/dcvix/dcvix"
+	"github.com/dcvix/dcvix/auth/token"
+	"github.com/dcvix/dcvix/session"
+)
+
+// Keys of what the middleware leaves in an echo.Context for handlers.
+const (
+	keyClaims    = "claims"
+	keyAgent     = "agent"
+	keyRequestID = "request_id"
+)
+
+// observe gives each request an id, keeps a panic from ending the connection
+// without an answer, and logs what happened.
+func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		id := newRequestID()
+		c.Set(keyRequestID, id)
+		header := c.Response().Header()
+		header.Set("X-Request-Id", id)
+		header.Set("X-Content-Type-Options", "nosniff")
+		header.Set("Referrer-Policy", "no-referrer")
+		begin := time.Now()
+		err := s.contained(c, next)
+		if err != nil {
+			s.writeError(err, c)
+		}
+		s.cfg.Logger.DebugContext(c.Request().Context(), "request", slog.String("request_id", id),
+			slog.String("method", c.Request().Method), slog.String("path", c.Request().URL.Path),
+			slog.Int("status", c.Response().Status), slog.Duration("took", time.Since(begin)),
+			slog.String("address", c.RealIP()))
+		return nil
+	}
+}
+
+func (s *Server) contained(c echo.Context, next echo.HandlerFunc) (err error) {
+	defer func() {
+		p := recover()
+		if p == nil {
+			return
+		}
+		if p == http.ErrAbortHandler { //nolint:errorlint,err113 // the value itself is the sign
+			panic(p)
+		}
+		err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+	}()
+	return next(c)
+}
+
+func newRequestID() string {
+	b := make([]byte, 8)
+	_, _ = rand.Read(b) // never fails since Go 1.24
+	return hex.EncodeToString(b)
+}
+
+// guard bounds the body and lets through who may use the route.
+func (s *Server) guard(r route) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		req := c.Request()
+		if req.ContentLength > r.limit() {
+			return errTooLarge
+		}
+		req.Body = http.MaxBytesReader(c.Response(), req.Body, r.limit())
+		if err := s.admit(c, r.access); err != nil {
+			return err
+		}
+		return r.handler(s, c)
+	}
+}
+
+func (s *Server) admit(c echo.Context, who access) error {
+	switch who {
+	case accessNone, accessUser, accessAdmin:
+		if err := s.cross.Check(c.Request()); err != nil {
+			return fmt.Errorf("%w: %w", errCrossOrigin, err)
+		}
+	}
+	switch who {
+	case accessUser, accessAdmin:
+		claims, err := s.claims(c.Request())
+		if err != nil {
+			return err
+		}
+		if who == accessAdmin && !s.isAdmin(claims) {
+			return errNoAdmin
+		}
+		c.Set(keyClaims, claims)
+	case accessAgent:
+		a, err := s.agent(c.Request())
+		if err != nil {
+			return err
+		}
+		c.Set(keyAgent, a)
+	}
+	return nil
+}
+
+// claims returns what the login of a request says: from the cookie, or for
+// scripts from the Authorization header.
+func (s *Server) claims(r *http.Request) (token.Claims, error) {
+	sealed := bearer(r)
+	if cookie, err := r.Cookie(dcvix.CookieName); err == nil && sealed == "" {
+		sealed = cookie.Value
+	}
+	if sealed == "" {
+		return token.Claims{}, errNoLogin
+	}
+	claims, err := s.cfg.Tokens.Open(sealed, token.User, token.Admin)
+	if err != nil {
+		return token.Claims{}, fmt.Errorf("%w: %w", errNoLogin, err)
+	}
+	if s.cfg.Broker.TokenRevoked(claims.ID) {
+		return token.Claims{}, fmt.Errorf("%w: it was logged out", errNoLogin)
+	}
+	return claims, nil
+}
+
+func bearer(r *http.Request) string {
+	scheme, value, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return ""
+	}
+	return strings.TrimSpace(value)
+}
+
+// isAdmin asks the token and the policy of this moment.
+func (s *Server) isAdmin(c token.Claims) bool {
+	return c.Category == token.Admin && s.cfg.Broker.Access(c.User).Admin
+}
+
+func (s *Server) actor(c echo.Context) session.Actor {
+	claims, _ := c.Get(keyClaims).(token.Claims)
+	return session.Actor{User: claims.User, Admin: s.isAdmin(claims)}
+}
+
+// agent returns the registered agent whose certificate the peer holds.
+func (s *Server) agent(r *http.Request) (session.Agent, error) {
+	if r.TLS == nil || len(r.TLS.PeerCertificates) == 0 {
+		return session.Agent{}, errNoAgent
+	}
+	peer, err := s.certs.verify(r.TLS.PeerCertificates)
+	if err != nil {
+		return session.Agent{}, fmt.Errorf("%w: %w", errNoAgent, err)
+	}
+	a, err := s.cfg.Broker.Authorize(peer.id, peer.key)
+	if err != nil {
+		return session.Agent{}, fmt.Errorf("%w: %w", errNoAgent, err)
+	}
+	return a, nil
+}
+
+// detached keeps a request's values but not its end, for what must be finished
+// once it was begun.
+func detached(c echo.Context, limit time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(c.Request().Context()), limit)
+}
+
+var errNotAnAgent = errors.New("the certificate is not of an agent")

@@ -1,0 +1,71 @@
+package directorapi
+
+import (
+	"context"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/dcvix/dcvix"
+	"github.com/dcvix/dcvix/ca"
+	"github.com/dcvix/dcvix/session"
+)
+
+func (s *Server) listAgents(c echo.Context) error {
+	state := dcvix.AgentState(c.QueryParam("state"))
+	switch state {
+	case "", dcvix.AgentPending, dcvix.AgentRegistered, dcvix.AgentRevoked:
+	default:
+		return malformed("The state is \"pending\", \"registered\" or \"revoked\".")
+	}
+	agents := make([]dcvix.Agent, 0)
+	for _, a := range s.cfg.Broker.Agents(state) {
+		agents = append(agents, agentForAdmin(a))
+	}
+	return ok(c, agents)
+}
+
+func agentForAdmin(a session.AgentStatus) dcvix.Agent {
+	return dcvix.Agent{
+		GUID: a.ID, Hostname: a.Hostname, State: a.State, CreatedAt: dcvix.Time{Time: a.CreatedAt},
+		RegisteredAt: dcvix.Time{Time: a.RegisteredAt}, LastSeenAt: dcvix.Time{Time: a.LastSeenAt},
+		CertSerial: a.Serial, Tags: a.Tags, Fingerprint: ca.Fingerprint(a.KeyHash).String(),
+		RequestedHostname: a.Requested, Aliases: a.Aliases, Conflict: a.Conflict, Version: a.Version,
+	}
+}
+
+func (s *Server) approveAgent(c echo.Context) error {
+	req, err := readOptionalJSON[dcvix.ApproveRequest](c)
+	if err != nil {
+		return err
+	}
+	for i, name := range req.Aliases {
+		if req.Aliases[i], err = dcvix.ParseHostname(string(name)); err != nil {
+			return malformed("An alias is not a host name: use letters, digits, \"-\" and dots.")
+		}
+	}
+	return s.onAgent(c, func(ctx context.Context, id dcvix.AgentID) error {
+		return s.cfg.Broker.Approve(ctx, id, session.Approval{Replace: req.Replace, Aliases: req.Aliases})
+	})
+}
+
+func (s *Server) denyAgent(c echo.Context) error { return s.onAgent(c, s.cfg.Broker.Deny) }
+
+func (s *Server) revokeAgent(c echo.Context) error { return s.onAgent(c, s.cfg.Broker.Revoke) }
+
+func (s *Server) reactivateAgent(c echo.Context) error { return s.onAgent(c, s.cfg.Broker.Reactivate) }
+
+// onAgent does one act on the agent in the path, to its end even if the admin's
+// browser leaves.
+func (s *Server) onAgent(c echo.Context, act func(context.Context, dcvix.AgentID) error) error {
+	id := dcvix.AgentID(c.Param("guid"))
+	if id.Validate() != nil {
+		return session.ErrNotFound
+	}
+	ctx, cancel := detached(c, 30*time.Second)
+	defer cancel()
+	if err := act(ctx, id); err != nil {
+		return err
+	}
+	return ok(c, struct{}{})
+}

@@ -1,0 +1,46 @@
+package directorapi
+
+import (
+	"github.com/labstack/echo/v4"
+
+	"github.com/dcvix/dcvix"
+	"github.com/dcvix/dcvix/session"
+)
+
+func (s *Server) listSessions(c echo.Context) error { return ok(c, s.cfg.Broker.Sessions()) }
+
+func (s *Server) listServers(c echo.Context) error {
+	servers := make([]dcvix.Server, 0)
+	for _, h := range s.cfg.Broker.Hosts() {
+		server := dcvix.Server{
+			Stats: h.Stats, AgentIP: h.Address, Tags: h.Tags, LastSeen: dcvix.Time{Time: h.LastSeen},
+			Sessions: h.Sessions, Problems: h.Problems,
+		}
+		server.Hostname = string(h.Name)
+		servers = append(servers, server)
+	}
+	return ok(c, servers)
+}
+
+// openSession is for admins: for any user, on any host.
+func (s *Server) openSession(c echo.Context) error {
+	req, err := readJSON[dcvix.CreateSessionRequest](c)
+	if err != nil {
+		return err
+	}
+	kind, err := dcvix.ParseSessionType(req.SessionType)
+	if err != nil {
+		return malformed("The session type is \"console\" or \"virtual\".")
+	}
+	owner := dcvix.Username(req.UserID)
+	if owner.Validate() != nil {
+		return malformed("The user name has 1 to 256 bytes, no control characters and does not start with \"-\".")
+	}
+	opened, err := s.cfg.Broker.Open(c.Request().Context(), s.actor(c), session.OpenRequest{
+		Owner: owner, Server: req.ServerID, Type: kind, ID: dcvix.SessionID(req.SessionID),
+	})
+	if err != nil {
+		return err
+	}
+	return ok(c, createdSession(opened))
+}

@@ -1,0 +1,56 @@
+package directorapi
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+)
+
+// readJSON decodes the body of a request. Keys it does not know are passed over:
+// the protocol grows by adding.
+func readJSON[T any](c echo.Context) (T, error) {
+	var v T
+	dec := json.NewDecoder(c.Request().Body)
+	if err := dec.Decode(&v); err != nil {
+		return v, bodyError(err)
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		if large := (*http.MaxBytesError)(nil); errors.As(err, &large) {
+			return v, errTooLarge
+		}
+		return v, malformed("The request has more than one JSON value: send one.")
+	}
+	return v, nil
+}
+
+// readOptionalJSON is readJSON for a body that may be empty.
+func readOptionalJSON[T any](c echo.Context) (T, error) {
+	v, err := readJSON[T](c)
+	if errors.Is(err, errEmpty) {
+		return v, nil
+	}
+	return v, err
+}
+
+var errEmpty error = &malformedError{"The request has no body: send JSON."}
+
+func bodyError(err error) error {
+	if large := (*http.MaxBytesError)(nil); errors.As(err, &large) {
+		return errTooLarge
+	}
+	if kind := (*json.UnmarshalTypeError)(nil); errors.As(err, &kind) {
+		return malformed("The field %q of the request cannot be a %s.", kind.Field, kind.Value)
+	}
+	if errors.Is(err, io.EOF) {
+		return errEmpty
+	}
+	return malformed("The request is not JSON: check it and send it again.")
+}
+
+// ok answers 200 with JSON.
+func ok(c echo.Context, v any) error { // any: as encoding/json
+	return c.JSON(http.StatusOK, v)
+}

@@ -1,0 +1,162 @@
+// Package directorapi serves the director's HTTP API.
+//
+// A [Server] is an http.Handler over a [session.Broker]: it reads and bounds
+// requests, finds out who asks, and turns answers and errors into HTTP. Routes
+// are data, in one table; each says who may use it. errors.go is the one place
+// where an error becomes a status and a sentence.
+//
+// It decides nothing about desktops, starts nothing, and sees no concrete store,
+// login backend or configuration: package directorapi/standalone and cmd
+// assemble it.
+package directorapi
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/dcvix/dcvix"
+	"github.com/dcvix/dcvix/auth"
+	"github.com/dcvix/dcvix/auth/token"
+	"github.com/dcvix/dcvix/ca"
+	"github.com/dcvix/dcvix/session"
+)
+
+// Config says what a [Server] is made of. Broker, CA, Authenticator and Tokens
+// are required.
+type Config struct {
+	Broker        *session.Broker
+	CA            *ca.Authority
+	Authenticator auth.Authenticator
+	Tokens        *token.Sealer
+
+	OTP                dcvix.OTPMode    // what a login form should ask for; "" means never
+	UI                 fs.FS            // the web pages; nil means none
+	LoginTTL           time.Duration    // life of a login; 0 means 2 h
+	ConnectionTokenTTL time.Duration    // life of a connection token; 0 means 1 h
+	LoginTimeout       time.Duration    // how long a login backend may take; 0 means 30 s
+	RenewalInterval    time.Duration    // how often agents look whether to renew; 0 means 12 h
+	Now                func() time.Time // nil means time.Now
+	Logger             *slog.Logger     // nil means slog.Default()
+}
+
+// A Server is the director's HTTP API. It is safe for concurrent use.
+//
+// The Server itself serves everything; [Server.Users] and [Server.Agents] are its
+// two halves for programs that have listeners of their own.
+type Server struct {
+	cfg    Config
+	all    http.Handler
+	users  http.Handler
+	agents http.Handler
+	certs  *certCache
+	cross  *http.CrossOriginProtection
+}
+
+// New returns a Server. It starts nothing.
+func New(cfg Config) (*Server, error) {
+	if cfg.Broker == nil || cfg.CA == nil || cfg.Authenticator == nil || cfg.Tokens == nil {
+		return nil, errors.New("directorapi: Config needs Broker, CA, Authenticator and Tokens")
+	}
+	cfg.LoginTTL = orDefault(cfg.LoginTTL, 2*time.Hour)
+	cfg.ConnectionTokenTTL = orDefault(cfg.ConnectionTokenTTL, time.Hour)
+	cfg.LoginTimeout = orDefault(cfg.LoginTimeout, 30*time.Second)
+	cfg.RenewalInterval = orDefault(cfg.RenewalInterval, 12*time.Hour)
+	if cfg.OTP == "" {
+		cfg.OTP = dcvix.OTPNever
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
+	}
+	s := &Server{cfg: cfg, certs: newCertCache(cfg.CA, cfg.Now), cross: http.NewCrossOriginProtection()}
+	for _, half := range []struct {
+		into *http.Handler
+		want audience
+	}{{&s.all, forAll}, {&s.users, forUsers}, {&s.agents, forAgents}} {
+		h, err := s.handler(half.want)
+		if err != nil {
+			return nil, err
+		}
+		*half.into = h
+	}
+	return s, nil
+}
+
+func orDefault(v, def time.Duration) time.Duration {
+	if v == 0 {
+		return def
+	}
+	return v
+}
+
+// ServeHTTP serves the whole API. Agents are known by their client certificates:
+// serve it with [TLSConfig].
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.all.ServeHTTP(w, r) }
+
+// Users returns what people, pages, scripts and DCV servers use. It can be
+// mounted in any mux, also below a prefix with [http.StripPrefix].
+func (s *Server) Users() http.Handler { return s.users }
+
+// Agents returns what agents use. It needs a listener with [TLSConfig] and no
+// prefix.
+func (s *Server) Agents() http.Handler { return s.agents }
+
+// TLSConfig returns a configuration for a listener of the Server: TLS 1.2 or
+// later, client certificates asked for (naming the fleet's CA, so that browsers
+// do not bother people) and verified by each route that needs one: an agent whose
+// certificate has expired must still be able to register.
+func TLSConfig(authority *ca.Authority, certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)) *tls.Config {
+	return &tls.Config{
+		MinVersion:     tls.VersionTLS12,
+		GetCertificate: certificate,
+		ClientAuth:     tls.RequestClientCert,
+		ClientCAs:      authority.Pool(),
+		NextProtos:     []string{"h2", "http/1.1"},
+	}
+}
+
+// HTTPServer returns an http.Server for the handler with the limits that a
+// listener open to strangers needs. The caller serves and closes it.
+func HTTPServer(h http.Handler, cfg *tls.Config, logger *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		TLSConfig:         cfg,
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       60 * time.Second,
+		WriteTimeout:      120 * time.Second,
+		IdleTimeout:       3 * time.Minute, // longer than agents' report interval
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
+	}
+}
+
+// handler builds the router for an audience.
+func (s *Server) handler(want audience) (http.Handler, error) {
+	e := echo.New()
+	e.HideBanner, e.HidePort = true, true
+	e.IPExtractor = echo.ExtractIPDirect()
+	e.HTTPErrorHandler = s.writeError
+	e.Use(s.observe)
+	for _, r := range routes() {
+		if err := r.check(); err != nil {
+			return nil, fmt.Errorf("directorapi: %w", err)
+		}
+		if r.audience()&want == 0 {
+			continue
+		}
+		e.Add(r.method, echoPath(r.path), s.guard(r))
+	}
+	if want&forUsers != 0 && s.cfg.UI != nil {
+		e.RouteNotFound("/*", s.servePages)
+	}
+	return e, nil
+}

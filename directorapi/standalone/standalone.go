@@ -1,0 +1,278 @@
+// Package standalone opens a whole director in one call: certificate authority,
+// SQLite store, policy files, broker, HTTP API and pages.
+//
+// It is for programs that want a director of their own with the usual parts, such
+// as a portal; cmd/directorcmd is one of them. Whoever wants other parts
+// assembles package directorapi and package session by hand.
+package standalone
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/dcvix/dcvix"
+	"github.com/dcvix/dcvix/auth"
+	"github.com/dcvix/dcvix/auth/token"
+	"github.com/dcvix/dcvix/ca"
+	"github.com/dcvix/dcvix/directorapi"
+	"github.com/dcvix/dcvix/directorapi/ui"
+	"github.com/dcvix/dcvix/session"
+	"github.com/dcvix/dcvix/session/agenthttp"
+	"github.com/dcvix/dcvix/session/sqlite"
+)
+
+// Options say how a director differs from the usual one. Authenticator is
+// required.
+type Options struct {
+	Authenticator auth.Authenticator
+	OTP           dcvix.OTPMode // what a login form asks for; "" means never
+
+	Names     []string    // further host names and addresses of this director, beside those of the machine
+	PolicyDir string      // folder of users.json and pools.json; "" means policydb in the director's folder
+	TokenKeys []token.Key // the first seals, all open; none means the key in token.key of the director's folder
+
+	AgentPort          int              // of agents that do not say theirs; 0 means 8446
+	RegistrationToken  string           // what unknown agents must show; "" means nothing
+	PendingMax         int              // agents that may wait for approval; 0 means 10,000
+	MaxAge             time.Duration    // see session.Config
+	Housekeeping       time.Duration    // see session.Config
+	ConnectionTokenTTL time.Duration    // 0 means 1 h
+	Pages              fs.FS            // nil means the pages of package directorapi/ui
+	Now                func() time.Time // nil means time.Now
+	Logger             *slog.Logger     // nil means slog.Default()
+}
+
+// Files of a director in its folder, besides those of package ca.
+const (
+	DatabaseFile = "agents.db"
+	TokenKeyFile = "token.key"
+	PolicyFolder = "policydb"
+)
+
+// A Server is a director. As an http.Handler it serves everything; see
+// [directorapi.Server]. It is safe for concurrent use.
+type Server struct {
+	*directorapi.Server
+
+	logger    *slog.Logger
+	authority *ca.Authority
+	identity  ca.Identity
+	dir       string
+	store     *sqlite.Store
+	policy    *session.PolicyDir
+	certs     *ca.Reloader
+	caller    *agenthttp.Caller
+	broker    *session.Broker
+}
+
+// Open makes or loads a director in dir, which it creates (0700). It starts
+// nothing: call [Server.Run]. Call [Server.Close] after Run has returned.
+func Open(ctx context.Context, dir string, opts Options) (*Server, error) {
+	if opts.Authenticator == nil {
+		return nil, errors.New("standalone: Options needs an Authenticator")
+	}
+	s := &Server{dir: dir, logger: opts.Logger}
+	if s.logger == nil {
+		s.logger = slog.Default()
+	}
+	if err := s.open(ctx, opts); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func (s *Server) open(ctx context.Context, opts Options) error {
+	if err := s.openCertificates(ctx, opts); err != nil {
+		return err
+	}
+	policyDir := opts.PolicyDir
+	if policyDir == "" {
+		policyDir = filepath.Join(s.dir, PolicyFolder)
+	}
+	var err error
+	if s.policy, err = session.OpenPolicyDir(policyDir, s.logger); err != nil {
+		return err
+	}
+	if s.store, err = sqlite.Open(ctx, filepath.Join(s.dir, DatabaseFile)); err != nil {
+		return err
+	}
+	if s.caller, err = agenthttp.New(agenthttp.Config{TLS: s.clientTLS(opts.Now), Port: opts.AgentPort}); err != nil {
+		return err
+	}
+	s.broker, err = session.Open(ctx, session.Config{
+		Store: s.store, Agents: s.caller, Policy: s.policy, Reserved: s.reserved(),
+		RegistrationToken: opts.RegistrationToken, PendingMax: opts.PendingMax,
+		MaxAge: opts.MaxAge, Housekeeping: opts.Housekeeping, Now: opts.Now, Logger: s.logger,
+	})
+	if err != nil {
+		return err
+	}
+	return s.openAPI(opts)
+}
+
+func (s *Server) openCertificates(ctx context.Context, opts Options) error {
+	var err error
+	if s.authority, err = ca.Open(s.dir, ca.Config{Now: opts.Now}); err != nil {
+		return err
+	}
+	s.identity = Identity(ctx, opts.Names)
+	if _, err := s.authority.EnsureServer(s.dir, s.identity); err != nil {
+		return err
+	}
+	s.certs, err = ca.NewReloader(filepath.Join(s.dir, ca.ServerCertFile), filepath.Join(s.dir, ca.ServerKeyFile), s.logger)
+	return err
+}
+
+func (s *Server) openAPI(opts Options) error {
+	keys := opts.TokenKeys
+	if len(keys) == 0 {
+		key, err := OpenTokenKey(filepath.Join(s.dir, TokenKeyFile))
+		if err != nil {
+			return err
+		}
+		keys = []token.Key{key}
+	}
+	sealer, err := token.New(token.Config{Keys: keys, Now: opts.Now})
+	if err != nil {
+		return err
+	}
+	pages := opts.Pages
+	if pages == nil {
+		pages = ui.FS()
+	}
+	s.Server, err = directorapi.New(directorapi.Config{
+		Broker: s.broker, CA: s.authority, Authenticator: opts.Authenticator, Tokens: sealer, OTP: opts.OTP,
+		UI: pages, ConnectionTokenTTL: opts.ConnectionTokenTTL, Now: opts.Now, Logger: s.logger,
+	})
+	return err
+}
+
+// OpenTokenKey reads the token key in the file at path, or makes one and writes
+// it there, readable by its owner alone. It refuses a file that others can read.
+func OpenTokenKey(path string) (token.Key, error) {
+	err := ca.CheckKeyFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		key := token.NewKey()
+		return key, ca.WriteKeyFile(path, []byte(key.Base64()+"\n"))
+	}
+	if err != nil {
+		return token.Key{}, err
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return token.Key{}, fmt.Errorf("read token key: %w", err)
+	}
+	key, err := token.ParseKey(string(data))
+	if err != nil {
+		return token.Key{}, fmt.Errorf("%s: %w", path, err)
+	}
+	return key, nil
+}
+
+// Broker returns the broker inside, for programs that look deeper.
+func (s *Server) Broker() *session.Broker { return s.broker }
+
+// CA returns the certificate authority inside.
+func (s *Server) CA() *ca.Authority { return s.authority }
+
+// ReloadPolicy reads the policy files now instead of within 2 s of a change.
+func (s *Server) ReloadPolicy(ctx context.Context) error { return s.policy.Reload(ctx) }
+
+// TLSConfig returns what a listener of this director needs.
+func (s *Server) TLSConfig() *tls.Config {
+	return directorapi.TLSConfig(s.authority, s.certs.GetCertificate)
+}
+
+// clientTLS is how the director shows itself to agents and knows them.
+func (s *Server) clientTLS(now func() time.Time) *tls.Config {
+	return &tls.Config{
+		MinVersion:           tls.VersionTLS12,
+		RootCAs:              s.authority.Pool(),
+		GetClientCertificate: s.certs.GetClientCertificate,
+		Time:                 now,
+	}
+}
+
+// reserved are the names that no agent may have: those of the director itself.
+func (s *Server) reserved() []dcvix.Hostname {
+	names := []dcvix.Hostname{dcvix.DirectorCommonName}
+	for _, n := range s.identity.DNSNames {
+		if h, err := dcvix.ParseHostname(n); err == nil {
+			names = append(names, h)
+		}
+	}
+	return names
+}
+
+// Run does the director's background work, until ctx is done. It then returns nil.
+func (s *Server) Run(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return s.broker.Run(ctx) })
+	group.Go(func() error { return s.policy.Run(ctx) })
+	group.Go(func() error { return s.certs.Run(ctx) })
+	group.Go(func() error { return s.renew(ctx) })
+	return group.Wait()
+}
+
+// renew keeps the director's own certificate good.
+func (s *Server) renew(ctx context.Context) error {
+	tick := time.NewTicker(time.Hour)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		wrote, err := s.authority.EnsureServer(s.dir, s.identity)
+		if err == nil && wrote {
+			err = s.certs.Reload()
+		}
+		if err != nil {
+			s.logger.ErrorContext(ctx, "certificate of the director not renewed", slog.Any("err", err))
+		}
+	}
+}
+
+// Serve answers on a listener until ctx is done; then it lets requests that were
+// accepted finish, for up to 20 s, and returns nil. The handler is the Server
+// itself, or one of its halves.
+func (s *Server) Serve(ctx context.Context, l net.Listener, h http.Handler) error {
+	server := directorapi.HTTPServer(h, s.TLSConfig(), s.logger)
+	stopped := make(chan error, 1)
+	stop := context.AfterFunc(ctx, func() {
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
+		defer cancel()
+		stopped <- server.Shutdown(grace)
+	})
+	err := server.ServeTLS(l, "", "")
+	if stop() { // it failed by itself
+		return fmt.Errorf("serve on %s: %w", l.Addr(), err)
+	}
+	if err := <-stopped; err != nil {
+		return errors.Join(fmt.Errorf("requests were cut at the stop: %w", err), server.Close())
+	}
+	return nil
+}
+
+// Close closes the database and idle connections to agents.
+func (s *Server) Close() error {
+	if s.caller != nil {
+		s.caller.Close()
+	}
+	if s.store == nil {
+		return nil
+	}
+	return s.store.Close()
+}

@@ -1,0 +1,94 @@
+package directorapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/dcvix/dcvix"
+	"github.com/dcvix/dcvix/auth"
+	"github.com/dcvix/dcvix/auth/token"
+)
+
+func (s *Server) loginOptions(c echo.Context) error {
+	return ok(c, dcvix.LoginOptions{OTP: s.cfg.OTP})
+}
+
+func (s *Server) userLogin(c echo.Context) error { return s.login(c, token.User) }
+
+func (s *Server) adminLogin(c echo.Context) error { return s.login(c, token.Admin) }
+
+func (s *Server) login(c echo.Context, category token.Category) error {
+	req, err := readJSON[dcvix.LoginRequest](c)
+	if err != nil {
+		return err
+	}
+	who, err := s.authenticate(c.Request().Context(), req)
+	if err == nil && category == token.Admin && !s.cfg.Broker.Access(who.User).Admin {
+		err = fmt.Errorf("%w: no admin", errBadLogin)
+	}
+	s.logLogin(c, req.UserID, category, err)
+	if err != nil {
+		return err
+	}
+	sealed, expires, err := s.cfg.Tokens.Seal(token.Claims{User: who.User, Category: category, Groups: who.Groups}, s.cfg.LoginTTL)
+	if err != nil {
+		return err
+	}
+	setCookie(c, sealed, expires)
+	return ok(c, struct{}{})
+}
+
+func (s *Server) authenticate(ctx context.Context, req dcvix.LoginRequest) (auth.Identity, error) {
+	credentials := auth.Credentials{User: req.UserID, Password: auth.Secret(req.Password), OTP: auth.Secret(req.OTP)}
+	if err := credentials.Check(); err != nil {
+		return auth.Identity{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.LoginTimeout)
+	defer cancel()
+	who, err := s.cfg.Authenticator.Authenticate(ctx, credentials)
+	switch challenge := (*auth.Challenge)(nil); {
+	case errors.As(err, &challenge):
+		return auth.Identity{}, fmt.Errorf("%w: %w", errBadLogin, err)
+	case err != nil:
+		return auth.Identity{}, err
+	}
+	if err := who.User.Validate(); err != nil {
+		return auth.Identity{}, fmt.Errorf("the login backend returned: %w", err)
+	}
+	return who, nil
+}
+
+// logLogin puts each login on record. A user name is up to 256 bytes here: what
+// is longer was refused and is cut.
+func (s *Server) logLogin(c echo.Context, user string, category token.Category, err error) {
+	id, _ := c.Get(keyRequestID).(string)
+	s.cfg.Logger.InfoContext(c.Request().Context(), "login", slog.String("user", fmt.Sprintf("%.256s", user)),
+		slog.String("category", string(category)), slog.Bool("accepted", err == nil),
+		slog.String("address", c.RealIP()), slog.String("request_id", id))
+}
+
+// logout ends the login in the request, if there is one, and always succeeds.
+func (s *Server) logout(c echo.Context) error {
+	if claims, err := s.claims(c.Request()); err == nil {
+		ctx, cancel := detached(c, 10*time.Second)
+		defer cancel()
+		if err := s.cfg.Broker.RevokeToken(ctx, claims.ID, claims.ExpiresAt); err != nil {
+			return err
+		}
+	}
+	setCookie(c, "", time.Unix(0, 0))
+	return ok(c, struct{}{})
+}
+
+func setCookie(c echo.Context, value string, expires time.Time) {
+	c.SetCookie(&http.Cookie{
+		Name: dcvix.CookieName, Value: value, Path: "/", Expires: expires,
+		HttpOnly: true, Secure: true, SameSite: http.SameSiteStrictMode,
+	})
+}

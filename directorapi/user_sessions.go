@@ -1,0 +1,72 @@
+package directorapi
+
+import (
+	"github.com/labstack/echo/v4"
+
+	"github.com/dcvix/dcvix"
+	"github.com/dcvix/dcvix/auth/token"
+	"github.com/dcvix/dcvix/session"
+)
+
+func (s *Server) userServers(c echo.Context) error {
+	access := s.cfg.Broker.Access(s.actor(c).User)
+	names := make([]string, 0, len(access.Hosts)+1)
+	names = append(names, access.Hosts...)
+	if access.Custom {
+		names = append(names, dcvix.AllowCustom)
+	}
+	return ok(c, dcvix.ServersResponse{Servers: names})
+}
+
+func (s *Server) userSessions(c echo.Context) error {
+	return ok(c, s.cfg.Broker.SessionsOf(s.actor(c).User))
+}
+
+func (s *Server) openOwnSession(c echo.Context) error {
+	req, err := readJSON[dcvix.CreateSessionRequest](c)
+	if err != nil {
+		return err
+	}
+	kind, err := dcvix.ParseSessionType(req.SessionType)
+	if err != nil {
+		return malformed("The session type is \"console\" or \"virtual\".")
+	}
+	// Whoever the body names, a user asks for a session of their own.
+	who := session.Actor{User: s.actor(c).User}
+	opened, err := s.cfg.Broker.Open(c.Request().Context(), who, session.OpenRequest{Owner: who.User, Server: req.ServerID, Type: kind})
+	if err != nil {
+		return err
+	}
+	return ok(c, createdSession(opened))
+}
+
+func createdSession(o session.OpenedSession) dcvix.CreateSessionResponse {
+	return dcvix.CreateSessionResponse{SessionID: o.ID, ServerID: o.Server, SessionType: o.Type, Reused: o.Reused}
+}
+
+func (s *Server) connectionToken(c echo.Context) error {
+	user := s.actor(c).User
+	at, err := s.cfg.Broker.Connect(c.Request().Context(), user, dcvix.SessionID(c.QueryParam("sessionId")), c.QueryParam("serverId"))
+	if err != nil {
+		return err
+	}
+	sealed, expires, err := s.cfg.Tokens.Seal(token.Claims{
+		User: user, Category: token.Connection, Session: at.Session, Server: at.Server,
+	}, s.cfg.ConnectionTokenTTL)
+	if err != nil {
+		return err
+	}
+	c.Response().Header().Set("Cache-Control", "no-store")
+	return ok(c, dcvix.ConnectionTokenResponse{
+		Token: sealed, Host: at.Host, Port: at.Port, WebURLPath: at.WebPath, SessionID: at.Session, ExpiresAt: dcvix.Time{Time: expires},
+	})
+}
+
+// closeSession is for the owner and for admins.
+func (s *Server) closeSession(c echo.Context) error {
+	id := dcvix.SessionID(c.Param("id"))
+	if err := s.cfg.Broker.Close(c.Request().Context(), s.actor(c), id, c.QueryParam("serverId")); err != nil {
+		return err
+	}
+	return ok(c, dcvix.CloseSessionResponse{Status: "success", Code: 200, Message: "Session " + string(id) + " is closed."})
+}
