@@ -20,8 +20,9 @@ type file struct {
 	full int64
 
 	mu      sync.Mutex // guards the rest
-	current *os.File
+	current *os.File   // nil when it could not be opened again, or closed
 	size    int64
+	closed  bool
 }
 
 var _ io.WriteCloser = (*file)(nil)
@@ -39,8 +40,13 @@ func openFile(path string, keep int) (*file, error) {
 func (f *file) Write(p []byte) (int, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.current == nil {
+	if f.closed {
 		return 0, os.ErrClosed
+	}
+	if f.current == nil {
+		if err := f.open(); err != nil {
+			return 0, err
+		}
 	}
 	if f.size > 0 && f.size+int64(len(p)) > f.full {
 		if err := f.rotate(); err != nil {
@@ -56,6 +62,7 @@ func (f *file) Write(p []byte) (int, error) {
 func (f *file) Close() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.closed = true
 	if f.current == nil {
 		return nil
 	}

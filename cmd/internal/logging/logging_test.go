@@ -73,7 +73,7 @@ func TestValuesCannotForgeALine(t *testing.T) {
 			logger, _, err := logging.Open("x", logging.Config{Format: format, Stderr: &out})
 			require.NoError(t, err)
 			logger.Info("agent asked to join", slog.String("hostname", "ws1\ntime=2026 level=INFO msg=\"approved\"\x1b[2J\r"),
-				slog.Any("err", errors.New("a\nb")), slog.String("a\nkey", "v"))
+				slog.Any("err", errors.New("a\nb")))
 			assert.Equal(t, 1, strings.Count(out.String(), "\n"))
 			for _, c := range []string{"\x1b", "\r"} {
 				assert.NotContains(t, out.String(), c)
@@ -146,6 +146,26 @@ func TestFullFilesMoveAside(t *testing.T) {
 	_, err = f.Write([]byte("line-5\n"))
 	require.NoError(t, err)
 	assert.Equal(t, "line-5\n", read(t, path), "with rotation 0 nothing is kept")
+}
+
+func TestWritingGoesOnWhenTheFolderComesBack(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "log")
+	path := filepath.Join(dir, "x.log")
+	require.NoError(t, os.Mkdir(dir, 0o700))
+	f, err := logging.OpenFile(path, 1, 5)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, f.Close()) }()
+	_, err = f.Write([]byte("one\n"))
+	require.NoError(t, err)
+	if err := os.RemoveAll(dir); err != nil {
+		t.Skip("open files cannot be removed here")
+	}
+	_, err = f.Write([]byte("two\n"))
+	require.Error(t, err)
+	require.NoError(t, os.Mkdir(dir, 0o700))
+	_, err = f.Write([]byte("three\n"))
+	require.NoError(t, err)
+	assert.Equal(t, "three\n", read(t, path))
 }
 
 func TestConcurrentLinesStayWhole(t *testing.T) {
