@@ -28,7 +28,7 @@ func Example() {
 		if r.URL.Path == "/v1/user/login" {
 			http.SetCookie(w, &http.Cookie{Name: dcvix.CookieName, Value: "token"})
 		}
-		fmt.Fprint(w, `{"servers":["ws1","ws2"]}`)
+		_, _ = fmt.Fprint(w, `{"servers":["ws1","ws2"]}`)
 	}))
 	defer director.Close()
 
@@ -174,7 +174,7 @@ func TestAnswersThatAreNoSuccess(t *testing.T) {
 			w.Header().Set("Content-Type", contentType)
 			w.Header().Set("Location", "/elsewhere")
 			w.WriteHeader(status)
-			fmt.Fprint(w, text)
+			_, _ = fmt.Fprint(w, text)
 		}
 	}
 	tests := map[string]struct {
@@ -219,7 +219,7 @@ func TestAnswersThatAreNoSuccess(t *testing.T) {
 func TestAnswersThatLackWhatTheyPromise(t *testing.T) {
 	c := director(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
-		fmt.Fprint(w, "{}")
+		_, _ = fmt.Fprint(w, "{}")
 	}))
 	ctx := t.Context()
 	for name, call := range map[string]func() error{
@@ -272,8 +272,8 @@ func TestURLsThatAreRefused(t *testing.T) {
 
 func TestTrust(t *testing.T) {
 	ours, other := newAuthority(t, "ours"), newAuthority(t, "other")
-	print := client.Fingerprint(ours.cert)
-	loose := strings.ToLower(strings.ReplaceAll(print, ":", ""))
+	sum := client.Fingerprint(ours.cert)
+	loose := strings.ToLower(strings.ReplaceAll(sum, ":", ""))
 	onlyLeaf := func(t *testing.T, a authority) tls.Certificate {
 		cert := a.leaf(t, nil)
 		cert.Certificate = cert.Certificate[:1]
@@ -285,7 +285,10 @@ func TestTrust(t *testing.T) {
 		return cert
 	}
 	roots := client.Config{TLS: &tls.Config{RootCAs: ours.pool(), MinVersion: tls.VersionTLS12}}
-	pinned := client.Config{CAFingerprint: print}
+	pinned := client.Config{CAFingerprint: sum}
+	leaf := ours.leaf(t, nil)
+	leafCert, err := x509.ParseCertificate(leaf.Certificate[0])
+	require.NoError(t, err)
 	tests := map[string]struct {
 		cert    tls.Certificate
 		cfg     client.Config
@@ -296,18 +299,19 @@ func TestTrust(t *testing.T) {
 		"a CA that is known":              {cert: ours.leaf(t, nil), cfg: roots, trusted: true},
 		"a CA that is pinned":             {cert: ours.leaf(t, nil), cfg: pinned, trusted: true},
 		"a pin without colons":            {cert: ours.leaf(t, nil), cfg: client.Config{CAFingerprint: loose}, trusted: true},
-		"a CA that nobody knows":          {cert: ours.leaf(t, nil), shows: print, says: "compare it"},
+		"a CA that nobody knows":          {cert: ours.leaf(t, nil), shows: sum, says: "compare it"},
 		"a known CA, another answers":     {cert: other.leaf(t, nil), cfg: roots, shows: client.Fingerprint(other.cert), says: "compare it"},
 		"a pinned CA, another answers":    {cert: other.leaf(t, nil), cfg: pinned, shows: client.Fingerprint(other.cert), says: "compare it"},
-		"a pinned CA that did not sign":   {cert: forged(t), cfg: pinned, shows: print},
+		"a pinned CA that did not sign":   {cert: forged(t), cfg: pinned, shows: sum},
 		"a leaf alone":                    {cert: onlyLeaf(t, ours), says: "does not send that CA"},
 		"a leaf alone, pinned":            {cert: onlyLeaf(t, ours), cfg: pinned, says: "does not send that CA"},
-		"a leaf as the pin":               {cert: ours.leaf(t, nil), cfg: client.Config{CAFingerprint: strings.Repeat("00", 32)}, shows: print},
+		"a pin that nobody has":           {cert: ours.leaf(t, nil), cfg: client.Config{CAFingerprint: strings.Repeat("00", 32)}, shows: sum},
+		"a leaf as the pin":               {cert: leaf, cfg: client.Config{CAFingerprint: client.Fingerprint(leafCert)}, shows: sum},
 		"another name, pinned":            {cert: ours.leaf(t, wrongName), cfg: pinned, says: "not for the name 127.0.0.1"},
 		"another name, known":             {cert: ours.leaf(t, wrongName), cfg: roots, says: "director.example"},
 		"an old certificate":              {cert: ours.leaf(t, expired), cfg: pinned, says: "check the clocks"},
 		"a client's certificate, pinned":  {cert: ours.leaf(t, clientOnly), cfg: pinned},
-		"a pin beside roots of no matter": {cert: ours.leaf(t, nil), cfg: client.Config{CAFingerprint: print, TLS: &tls.Config{RootCAs: other.pool(), MinVersion: tls.VersionTLS12}}, trusted: true},
+		"a pin beside roots of no matter": {cert: ours.leaf(t, nil), cfg: client.Config{CAFingerprint: sum, TLS: &tls.Config{RootCAs: other.pool(), MinVersion: tls.VersionTLS12}}, trusted: true},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

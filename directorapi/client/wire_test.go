@@ -149,7 +149,7 @@ func wire(t *testing.T, old bool) http.Handler {
 		mux.HandleFunc("GET /v1/user/login", func(w http.ResponseWriter, _ *http.Request) { answer(t, w, dcvix.LoginOptions{OTP: dcvix.OTPOptional}) })
 		mux.HandleFunc("GET /v1/ca", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "application/x-pem-file")
-			fmt.Fprintf(w, "%s", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte("der")}))
+			_ = pem.Encode(w, &pem.Block{Type: "CERTIFICATE", Bytes: []byte("der")})
 		})
 		mux.HandleFunc("GET /v1/user/sessions", user(func(w http.ResponseWriter, _ *http.Request) {
 			answer(t, w, []dcvix.Session{{ID: "dcvix_1", Owner: "alice", ServerID: "ws1", Type: dcvix.SessionConsole}})
