@@ -1,0 +1,269 @@
+package agentclient
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/dcvix/dcvix"
+	"github.com/dcvix/dcvix/ca"
+	"github.com/dcvix/dcvix/dcvcli"
+)
+
+// The ports of the protocol.
+const (
+	DefaultAgentPort    = 8446
+	DefaultDirectorPort = 8445
+)
+
+// DCV drives the DCV server of this host. Every method must return soon after
+// ctx is done and be safe for concurrent use. [dcvcli.CLI] implements it.
+type DCV interface {
+	// List returns all sessions of the host.
+	List(ctx context.Context) ([]dcvcli.Session, error)
+
+	// Create creates a session and returns once it is there. It returns an error
+	// that wraps [dcvcli.ErrExists] if the id is taken.
+	Create(ctx context.Context, opts dcvcli.CreateOptions) error
+
+	// Close closes a session and returns once it is gone. It returns an error
+	// that wraps [dcvcli.ErrNotFound] if there is none of that id.
+	Close(ctx context.Context, id string) error
+}
+
+var _ DCV = (*dcvcli.CLI)(nil)
+
+// Stats says what the host is doing. It must be safe for concurrent use.
+type Stats interface {
+	// Stats returns the figures of the host now. The host name in them is not
+	// used. What it returns besides an error is reported nevertheless.
+	Stats(ctx context.Context) (dcvix.Stats, error)
+}
+
+// Config says what an Agent is made of. DirectorURL, StateDir, Hostname, DCV and
+// Stats are required.
+type Config struct {
+	DirectorURL string // https://host[:port][/prefix]; port 8445 when there is none
+	StateDir    string // folder of key and certificates; made (0700) when it does not exist
+
+	Hostname    string   // name of this host that the director shall know
+	OtherNames  []string // further names of this host for its certificate: short, with domain
+	AgentPort   int      // where the director calls; 0 means 8446
+	BindAddress string   // address to listen on; "" means every address
+	DCVPort     int      // web port of the DCV server; 0 means 8443
+	Tags        []string // words for the policy of the director
+
+	// UpdateInterval is the time between reports; 0 means 30 s, less than 0 means
+	// that there are none and the director has to ask.
+	UpdateInterval time.Duration
+
+	RegistrationToken string // for a director that registers no stranger without; "" means none
+	CAFingerprint     string // SHA-256 of the director's CA in hex, which pins it; "" means none
+
+	DCV   DCV
+	Stats Stats
+
+	// Dial and Listen are what the network is reached with; nil means package net.
+	Dial   func(ctx context.Context, network, address string) (net.Conn, error)
+	Listen func(ctx context.Context, network, address string) (net.Listener, error)
+
+	Now    func() time.Time // nil means time.Now
+	Logger *slog.Logger     // nil means slog.Default()
+}
+
+// An Agent keeps one host in touch with its director. Its methods are safe for
+// concurrent use; Run may be called once.
+type Agent struct {
+	cfg      Config
+	director *url.URL        // without a slash at its end
+	host     string          // of director, as its certificate must name it
+	hostname dcvix.Hostname  // ours
+	pin      *ca.Fingerprint // nil means none
+	client   *http.Client    // to the director, with the trust of trust.go
+	handler  http.Handler    // of the director's calls
+	creating chan struct{}   // holds one element while a session is created or closed
+	kick     chan struct{}   // holds one element when a report is due at once
+	started  atomic.Bool
+	identity identity // set by Run before anything reads it
+	anchor   atomic.Pointer[x509.Certificate]
+	pair     atomic.Pointer[tls.Certificate] // the newest; its Leaf is set
+	look     atomic.Int64                    // nanoseconds between looks whether to renew
+
+	mu       sync.Mutex // guards what follows
+	status   Status
+	seenCA   string // fingerprint of the CA seen while none was trusted
+	sessions lastSessions
+}
+
+// New returns an Agent. It starts nothing and reads no file: call [Agent.Run].
+// The error names every field that is missing or wrong.
+func New(cfg Config) (*Agent, error) {
+	a := &Agent{
+		creating: make(chan struct{}, 1),
+		kick:     make(chan struct{}, 1),
+		status:   Status{State: Unenrolled},
+	}
+	cfg.Tags = slices.Clone(cfg.Tags)
+	cfg.OtherNames = slices.Clone(cfg.OtherNames)
+	a.cfg = withDefaults(cfg)
+	if err := a.check(); err != nil {
+		return nil, fmt.Errorf("agentclient: %w", err)
+	}
+	a.look.Store(int64(defaultLook))
+	a.client = a.newClient()
+	a.handler = a.routes()
+	return a, nil
+}
+
+func withDefaults(cfg Config) Config {
+	if cfg.AgentPort == 0 {
+		cfg.AgentPort = DefaultAgentPort
+	}
+	if cfg.UpdateInterval == 0 {
+		cfg.UpdateInterval = 30 * time.Second
+	}
+	if cfg.Dial == nil {
+		cfg.Dial = (&net.Dialer{Timeout: 10 * time.Second}).DialContext
+	}
+	if cfg.Listen == nil {
+		cfg.Listen = (&net.ListenConfig{}).Listen
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
+	}
+	return cfg
+}
+
+// check reads the fields that have a form and reports all that is wrong.
+func (a *Agent) check() error {
+	var wrong []error
+	missing := map[string]bool{"StateDir": a.cfg.StateDir == "", "DCV": a.cfg.DCV == nil, "Stats": a.cfg.Stats == nil}
+	for _, field := range []string{"StateDir", "DCV", "Stats"} {
+		if missing[field] {
+			wrong = append(wrong, fmt.Errorf("Config needs %s", field))
+		}
+	}
+	director, err := url.Parse(a.cfg.DirectorURL)
+	switch {
+	case err != nil || director.Scheme != "https" || director.Hostname() == "" || director.User != nil || director.RawQuery != "":
+		wrong = append(wrong, fmt.Errorf("the director's URL is %q: give it as https://host:port", a.cfg.DirectorURL))
+	default:
+		director.Path = strings.TrimRight(director.Path, "/")
+		if director.Port() == "" {
+			director.Host = net.JoinHostPort(director.Hostname(), strconv.Itoa(DefaultDirectorPort))
+		}
+		a.director, a.host = director, director.Hostname()
+	}
+	if a.hostname, err = dcvix.ParseHostname(a.cfg.Hostname); err != nil {
+		wrong = append(wrong, fmt.Errorf("the name of this host: %w", err))
+	}
+	if a.cfg.CAFingerprint != "" {
+		pin, err := ca.ParseFingerprint(a.cfg.CAFingerprint)
+		if err != nil {
+			wrong = append(wrong, fmt.Errorf("the fingerprint of the director's CA: %w", err))
+		}
+		a.pin = &pin
+	}
+	if a.cfg.AgentPort < 1024 || a.cfg.AgentPort > 65535 {
+		wrong = append(wrong, fmt.Errorf("the agent's port is %d: give one from 1024 to 65535", a.cfg.AgentPort))
+	}
+	if a.cfg.DCVPort < 0 || a.cfg.DCVPort > 65535 {
+		wrong = append(wrong, fmt.Errorf("the port of the DCV server is %d: give one from 1 to 65535", a.cfg.DCVPort))
+	}
+	return errors.Join(wrong...)
+}
+
+// Run opens the state folder and works until ctx is done; it then returns nil.
+// Trouble with the director never ends it. The errors are of this host: a state
+// folder that cannot be used, a key that others can read ([ca.ErrInsecureKey]),
+// an unreadable ca.pem, a port that cannot be listened on.
+func (a *Agent) Run(ctx context.Context) error {
+	if a.started.Swap(true) {
+		return errors.New("agentclient: Run was called twice")
+	}
+	defer a.client.CloseIdleConnections()
+	if err := a.open(ctx); err != nil {
+		return err
+	}
+	enrolled := make(chan struct{})
+	tasks, ctx := errgroup.WithContext(ctx)
+	tasks.Go(func() error { return a.live(ctx, sync.OnceFunc(func() { close(enrolled) })) })
+	tasks.Go(func() error {
+		select {
+		case <-enrolled: // there is a certificate to show
+			return a.serve(ctx)
+		case <-ctx.Done():
+			return nil
+		}
+	})
+	return tasks.Wait()
+}
+
+// shortLife is how soon an enrolment must not end for the next one to be asked
+// for at once: a director that grants and refuses by turns is not to be chased.
+const shortLife = time.Minute
+
+// live enrols, works until the director knows us no longer, and enrols again.
+func (a *Agent) live(ctx context.Context, enrolled func()) error {
+	held := a.certified()
+	for short := 0; ; {
+		if !held {
+			if err := a.enrol(ctx); err != nil {
+				return ended(ctx, err)
+			}
+		}
+		a.move(ctx, Enrolled)
+		enrolled()
+		began := time.Now()
+		err := a.work(ctx)
+		if !errors.Is(err, errEnrolAgain) {
+			return ended(ctx, err)
+		}
+		held = false
+		if time.Since(began) >= shortLife {
+			short = 0
+			continue
+		}
+		short++
+		if err := retryAfter(ctx, short, maxRetry); err != nil {
+			return ended(ctx, err)
+		}
+	}
+}
+
+// work renews and reports until one of the two has to enrol again.
+func (a *Agent) work(ctx context.Context) error {
+	tasks, ctx := errgroup.WithContext(ctx)
+	tasks.Go(func() error { return a.renewLoop(ctx) })
+	tasks.Go(func() error { return a.reportLoop(ctx) })
+	return tasks.Wait()
+}
+
+// ended turns the end of ctx into nil.
+func ended(ctx context.Context, err error) error {
+	if ctx.Err() == nil {
+		return err
+	}
+	return nil
+}
+
+// Handler returns the routes that the director calls. Who may call them is
+// decided by [Agent.TLSConfig], not here: serve them with it alone.
+func (a *Agent) Handler() http.Handler { return a.handler }

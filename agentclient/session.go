@@ -1,0 +1,107 @@
+package agentclient
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+
+	"github.com/dcvix/dcvix"
+	"github.com/dcvix/dcvix/dcvcli"
+)
+
+// readCreate reads and checks the director's wish for a session. A type is taken
+// without regard to case.
+func readCreate(body io.Reader) (dcvix.AgentCreateSession, error) {
+	raw, err := io.ReadAll(body)
+	if err != nil {
+		return dcvix.AgentCreateSession{}, fmt.Errorf("the request was cut off: %w", err)
+	}
+	var asked dcvix.AgentCreateSession
+	if err := json.Unmarshal(raw, &asked); err != nil {
+		return dcvix.AgentCreateSession{}, errors.New("the request is not the JSON of a session")
+	}
+	if asked.SessionType, err = dcvix.ParseSessionType(string(asked.SessionType)); err != nil {
+		return dcvix.AgentCreateSession{}, fmt.Errorf("sessionType: %w", err)
+	}
+	if err := asked.UserID.Validate(); err != nil {
+		return dcvix.AgentCreateSession{}, fmt.Errorf("userId: %w", err)
+	}
+	if err := asked.SessionID.Validate(); err != nil {
+		return dcvix.AgentCreateSession{}, fmt.Errorf("sessionId: %w", err)
+	}
+	return asked, nil
+}
+
+// turn waits until no other session is created or closed. The function it
+// returns ends the turn.
+func (a *Agent) turn(ctx context.Context) (func(), error) {
+	select {
+	case a.creating <- struct{}{}:
+		return func() { <-a.creating }, nil
+	case <-ctx.Done():
+		return nil, fmt.Errorf("wait for another session to be created or closed: %w", ctx.Err())
+	}
+}
+
+// change returns a context for an act on sessions. A caller that goes away does
+// not cut it off: dcv killed half-way leaves things that nobody knows, while a
+// session that was created finds its user when the director asks again.
+func change(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), changeLimit)
+}
+
+// create returns the session of that owner and type, and creates it when there
+// is none.
+func (a *Agent) create(ctx context.Context, asked dcvix.AgentCreateSession) (dcvix.SessionID, error) {
+	done, err := a.turn(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer done()
+	ctx, cancel := change(ctx)
+	defer cancel()
+	listed, err := a.cfg.DCV.List(ctx)
+	if err != nil {
+		return "", fmt.Errorf("create session: %w", err)
+	}
+	for _, s := range listed {
+		id := dcvix.SessionID(s.ID)
+		if s.Owner == string(asked.UserID) && s.Type == string(asked.SessionType) && id.Validate() == nil {
+			return id, nil
+		}
+	}
+	opts := dcvcli.CreateOptions{ID: string(asked.SessionID), Type: string(asked.SessionType), Owner: string(asked.UserID)}
+	if asked.SessionType == dcvix.SessionVirtual {
+		opts.User = string(asked.UserID)
+	}
+	err = a.cfg.DCV.Create(ctx, opts)
+	a.changed() // also after a failure, which may have left something
+	if err != nil {
+		return "", err
+	}
+	a.cfg.Logger.InfoContext(ctx, "session created", slog.String("session_id", string(asked.SessionID)),
+		slog.String("owner", string(asked.UserID)), slog.String("type", string(asked.SessionType)))
+	return asked.SessionID, nil
+}
+
+// closeSession closes a session. The error wraps [dcvcli.ErrNotFound] when there
+// is none of that id.
+func (a *Agent) closeSession(ctx context.Context, id dcvix.SessionID) error {
+	done, err := a.turn(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	ctx, cancel := change(ctx)
+	defer cancel()
+	err = a.cfg.DCV.Close(ctx, string(id))
+	a.changed()
+	if err != nil {
+		return err
+	}
+	a.cfg.Logger.InfoContext(ctx, "session closed", slog.String("session_id", string(id)))
+	return nil
+}
