@@ -1,0 +1,114 @@
+package directorcmd
+
+import (
+	"fmt"
+	"maps"
+	"net"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/dcvix/dcvix/auth/token"
+	"github.com/dcvix/dcvix/cmd/internal/inifile"
+	"github.com/dcvix/dcvix/cmd/internal/logging"
+)
+
+// config is the configuration file as it was read. What its keys mean to the
+// parts of a director is decided in run.go.
+type config struct {
+	set *inifile.Set
+
+	host              string
+	port              int
+	agentPort         int
+	authType          string
+	tokenKey          string
+	tokenKeyFile      string
+	tokenKeysOld      []string
+	policyFolder      string
+	dataDir           string
+	serverNames       []string
+	registrationToken string
+	pendingMax        int
+	connectionTTL     time.Duration
+
+	housekeeping time.Duration
+	maxAge       time.Duration
+
+	log      logging.Config
+	backends map[string]BackendOpener
+}
+
+func newConfig(backends map[string]BackendFactory) *config {
+	c := &config{set: inifile.New("dcvix-director"), backends: make(map[string]BackendOpener, len(backends))}
+	c.declareDirector(backends)
+	for _, name := range slices.Sorted(maps.Keys(backends)) {
+		c.backends[name] = backends[name](c.set.Section(name + "_auth"))
+	}
+	c.declareReserved(backends)
+	h := c.set.Section("housekeeper")
+	h.Duration(&c.housekeeping, "housekeeper_frequency", 40*time.Second, "how often hosts that fell silent are looked for").Between(time.Second, 24*time.Hour)
+	h.Duration(&c.maxAge, "max_age", 30*time.Second, "silence after which a host is shown as silent; never less than two and a half of its report intervals")
+	logging.Declare(c.set, &c.log)
+	return c
+}
+
+func (c *config) declareDirector(backends map[string]BackendFactory) {
+	s := c.set.Section("director")
+	s.String(&c.host, "director_host", "0.0.0.0", "address to listen on")
+	s.Int(&c.port, "director_port", 8445, "port to listen on").Range(1, 65535)
+	s.Int(&c.agentPort, "agent_port", 8446, "port on which agents are called that do not say theirs").Range(1, 65535)
+	known := strings.Join(slices.Sorted(maps.Keys(backends)), ", ")
+	s.String(&c.authType, "auth_type", "pam", "how people log in; this build has: "+known)
+	s.Secret(&c.tokenKey, "token_key", "", "base64 of the 32 bytes that seal tokens; without it, and without token_key_file, a new one at every start")
+	s.Path(&c.tokenKeyFile, "token_key_file", "", "file with the token key; made once when it is not there")
+	s.List(&c.tokenKeysOld, "token_keys_old", "", "token keys that still open tokens but seal none")
+	s.Duration(&c.connectionTTL, "connection_token_ttl", time.Hour, "how long a connection token can be presented").Between(time.Minute, 24*time.Hour)
+	s.Path(&c.policyFolder, "policydb_folder", "policydb", "folder of users.json and pools.json; made with empty lists when it is not there")
+	s.Path(&c.dataDir, "data_dir", "/var/lib/dcvix-director", "folder of keys, certificates and the register of agents")
+	s.List(&c.serverNames, "server_names", "", "further host names and addresses of this director, for its certificate")
+	s.Secret(&c.registrationToken, "registration_token", "", "what an unknown agent must show to be noted at all")
+	s.Int(&c.pendingMax, "pending_max", 10_000, "how many agents may wait for approval").Range(1, 1_000_000)
+}
+
+// declareReserved accepts the keys of the 0.1 generation that this build has no
+// use for, so that existing files load.
+func (c *config) declareReserved(backends map[string]BackendFactory) {
+	reserved := map[string][]string{
+		"pam":    {"pam_service_name"},
+		"ldap":   {"ldap_address", "ldap_base_dn", "ldap_bind_user", "ldap_bind_password", "ldap_filter", "otp_type", "privacyidea_url", "privacyidea_tls_strict", "otp_external_command", "otp_external_args"},
+		"radius": {"radius_server", "radius_port", "radius_secret"},
+	}
+	for _, name := range slices.Sorted(maps.Keys(reserved)) {
+		if _, built := backends[name]; built {
+			continue
+		}
+		for _, key := range reserved[name] {
+			c.set.Section(name+"_auth").Reserved(key, "of the "+name+" backend")
+		}
+	}
+	c.set.Section("gateway").Reserved("gateways_list", "addresses that may call the session resolver")
+}
+
+func (c *config) load(path string, lenient bool, environ []string) error {
+	found, err := inifile.Find(path, inifile.Candidates("director"))
+	if err != nil {
+		return err
+	}
+	return c.set.Load(inifile.Source{Path: found, Environ: environ, Lenient: lenient})
+}
+
+func (c *config) address() string { return net.JoinHostPort(c.host, fmt.Sprint(c.port)) }
+
+// oldKeys returns the keys that only open tokens.
+func (c *config) oldKeys() ([]token.Key, error) {
+	keys := make([]token.Key, 0, len(c.tokenKeysOld))
+	for i, s := range c.tokenKeysOld {
+		key, err := token.ParseKey(s)
+		if err != nil {
+			return nil, fmt.Errorf("token_keys_old, entry %d: %w", i+1, err)
+		}
+		keys = append(keys, key)
+	}
+	return keys, nil
+}

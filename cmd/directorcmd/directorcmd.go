@@ -1,0 +1,146 @@
+// Package directorcmd is the program dcvix-director: it reads the configuration,
+// assembles a director from package directorapi/standalone and runs it.
+//
+// A director with a login backend of your own is a main that calls [Main] with
+// one more entry in Options.Backends.
+package directorcmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/dcvix/dcvix"
+	"github.com/dcvix/dcvix/cmd/internal/inifile"
+)
+
+// The exit codes of the program.
+const (
+	ExitOK      = 0
+	ExitFailure = 1 // it could not start or could not go on
+	ExitUsage   = 2 // the command line or the configuration is wrong
+)
+
+// Options say how the program differs from the usual one. The zero value is
+// dcvix-director.
+type Options struct {
+	Backends map[string]BackendFactory // values of auth_type; nil means Backends()
+
+	Args    []string  // without the program's name; nil means os.Args[1:]
+	Environ []string  // nil means os.Environ()
+	Stdout  io.Writer // nil means os.Stdout
+	Stderr  io.Writer // nil means os.Stderr
+}
+
+func (o Options) withDefaults() Options {
+	if o.Backends == nil {
+		o.Backends = Backends()
+	}
+	if o.Args == nil {
+		o.Args = os.Args[1:]
+	}
+	if o.Environ == nil {
+		o.Environ = os.Environ()
+	}
+	if o.Stdout == nil {
+		o.Stdout = os.Stdout
+	}
+	if o.Stderr == nil {
+		o.Stderr = os.Stderr
+	}
+	return o
+}
+
+// Main runs the program until it is told to stop and returns its exit code. The
+// first SIGINT or SIGTERM ends it in good order, a second one at once; SIGHUP
+// reads the policy again.
+func Main(o Options) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // the second signal kills
+	return Run(ctx, o)
+}
+
+// Run is Main without its signals: the program ends in good order when ctx does.
+func Run(ctx context.Context, o Options) int {
+	o = o.withDefaults()
+	root := command(o)
+	root.SetArgs(oneDash(o.Args))
+	root.SetOut(o.Stdout)
+	root.SetErr(o.Stderr)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return ExitOK
+	}
+	fmt.Fprintf(o.Stderr, "dcvix-director: %v\n", err)
+	if usage := (*usageError)(nil); errors.As(err, &usage) {
+		return ExitUsage
+	}
+	return ExitFailure
+}
+
+// A usageError is a mistake in the command line or the configuration.
+type usageError struct{ error }
+
+func (e *usageError) Unwrap() error { return e.error }
+
+func command(o Options) *cobra.Command {
+	var conf, writeConfig string
+	var lenient bool
+	root := &cobra.Command{
+		Use:               "dcvix-director",
+		Short:             "The director of a fleet of Amazon DCV hosts: certificate authority, logins, session broker",
+		Version:           dcvix.Version,
+		Args:              cobra.NoArgs,
+		SilenceUsage:      true,
+		SilenceErrors:     true,
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c := newConfig(o.Backends)
+			if writeConfig != "" {
+				return writeDefault(c, writeConfig)
+			}
+			if err := c.load(conf, lenient, o.Environ); err != nil {
+				return &usageError{err}
+			}
+			return serve(cmd.Context(), c, o.Stderr)
+		},
+	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
+	root.Flags().StringVar(&conf, "conf", "", "configuration `file` (default: "+strings.Join(inifile.Candidates("director"), ", ")+")")
+	root.Flags().BoolVar(&lenient, "lenient", false, "unknown keys in the configuration are warnings, not errors")
+	root.Flags().StringVar(&writeConfig, "write-config", "", "write a commented default configuration to `file` and end")
+	return root
+}
+
+// oneDash turns the long flags with one dash of the 0.1 generation into two.
+func oneDash(args []string) []string {
+	fixed := make([]string, len(args))
+	for i, arg := range args {
+		fixed[i] = arg
+		for _, name := range []string{"-conf", "-version", "-help"} {
+			if arg == name || strings.HasPrefix(arg, name+"=") {
+				fixed[i] = "-" + arg
+			}
+		}
+	}
+	return fixed
+}
+
+func writeDefault(c *config, path string) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o640)
+	if errors.Is(err, os.ErrExist) {
+		return fmt.Errorf("%s exists: choose another name, or move it away", path)
+	}
+	if err != nil {
+		return fmt.Errorf("write a default configuration: %w", err)
+	}
+	return errors.Join(c.set.WriteDefault(f), f.Close())
+}

@@ -1,0 +1,150 @@
+package directorcmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"net"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/dcvix/dcvix"
+	"github.com/dcvix/dcvix/auth"
+	"github.com/dcvix/dcvix/auth/token"
+	"github.com/dcvix/dcvix/ca"
+	"github.com/dcvix/dcvix/cmd/internal/datadir"
+	"github.com/dcvix/dcvix/cmd/internal/logging"
+	"github.com/dcvix/dcvix/directorapi/standalone"
+)
+
+// serve runs the director that the configuration describes, until ctx is done.
+func serve(ctx context.Context, c *config, stderr io.Writer) (err error) {
+	c.log.Stderr = stderr
+	logger, closer, err := logging.Open("dcvix-director", c.log)
+	if err != nil {
+		return &usageError{err}
+	}
+	defer func() { err = errors.Join(err, closer.Close()) }()
+	c.set.LogNotes(ctx, logger)
+
+	// What can be wrong in the configuration is found before anything is written.
+	backend, err := c.backend(ctx, logger)
+	if err != nil {
+		return &usageError{err}
+	}
+	dir, err := datadir.Open(c.dataDir, "data_dir")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, dir.Close()) }()
+	listener, err := listen(ctx, c)
+	if err != nil {
+		return err
+	}
+	director, err := open(ctx, c, backend, logger)
+	if err != nil {
+		return errors.Join(datadir.Explain(err), listener.Close())
+	}
+	defer func() { err = errors.Join(err, director.Close()) }()
+	logger.InfoContext(ctx, "director started", slog.String("version", dcvix.Version), slog.String("address", listener.Addr().String()),
+		slog.String("data_dir", c.dataDir), slog.String("ca_fingerprint", ca.FingerprintOf(director.CA().Certificate()).String()))
+
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return director.Run(ctx) })
+	group.Go(func() error { return director.Serve(ctx, listener, director) })
+	group.Go(func() error { return reloadOnHangup(ctx, director, logger) })
+	err = group.Wait()
+	logger.InfoContext(context.WithoutCancel(ctx), "director stopped")
+	return err
+}
+
+func listen(ctx context.Context, c *config) (net.Listener, error) {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", c.address())
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("%s is in use by another program: stop that one, or change director_port", c.address())
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot listen on %s, change director_host or director_port: %w", c.address(), err)
+	}
+	return l, nil
+}
+
+// backend opens the login backend that auth_type names.
+func (c *config) backend(ctx context.Context, logger *slog.Logger) (auth.Authenticator, error) {
+	opener, ok := c.backends[c.authType]
+	if !ok {
+		known := strings.Join(slices.Sorted(maps.Keys(c.backends)), ", ")
+		return nil, fmt.Errorf("auth_type = %s is not in this build: set [director] auth_type to one of: %s", c.authType, known)
+	}
+	backend, err := opener(ctx, logger)
+	if err != nil {
+		return nil, fmt.Errorf("[%s_auth]: %w", c.authType, err)
+	}
+	return backend, nil
+}
+
+func open(ctx context.Context, c *config, backend auth.Authenticator, logger *slog.Logger) (*standalone.Server, error) {
+	keys, err := tokenKeys(ctx, c, logger)
+	if err != nil {
+		return nil, err
+	}
+	return standalone.Open(ctx, c.dataDir, standalone.Options{
+		Authenticator: backend, Names: c.serverNames, PolicyDir: c.policyFolder, TokenKeys: keys,
+		AgentPort: c.agentPort, RegistrationToken: c.registrationToken, PendingMax: c.pendingMax,
+		MaxAge: c.maxAge, Housekeeping: c.housekeeping, ConnectionTokenTTL: c.connectionTTL, Logger: logger,
+	})
+}
+
+// tokenKeys returns the key that seals, then the old ones. Without a configured
+// key there is a new one at every start, which logs everybody out: it is shown
+// once so that it can be kept.
+func tokenKeys(ctx context.Context, c *config, logger *slog.Logger) ([]token.Key, error) {
+	var key token.Key
+	var err error
+	switch {
+	case c.tokenKey != "":
+		if key, err = token.ParseKey(c.tokenKey); err != nil {
+			return nil, &usageError{fmt.Errorf("[director] token_key: %w", err)}
+		}
+	case c.tokenKeyFile != "":
+		if key, err = standalone.OpenTokenKey(c.tokenKeyFile); err != nil {
+			return nil, err
+		}
+	default:
+		key = token.NewKey()
+		logger.WarnContext(ctx, "no token key is configured: logins end when the director does; "+
+			"keep this one as token_key, or better set token_key_file and one is made there", slog.String("token_key", key.Base64()))
+	}
+	old, err := c.oldKeys()
+	if err != nil {
+		return nil, &usageError{err}
+	}
+	return append([]token.Key{key}, old...), nil
+}
+
+// reloadOnHangup reads the policy again on each SIGHUP, until ctx is done.
+func reloadOnHangup(ctx context.Context, director *standalone.Server, logger *slog.Logger) error {
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-hangup:
+		}
+		if err := director.ReloadPolicy(ctx); err != nil {
+			logger.ErrorContext(ctx, "policy not reloaded, the one before stays", slog.Any("err", err))
+			continue
+		}
+		logger.InfoContext(ctx, "policy reloaded")
+	}
+}
