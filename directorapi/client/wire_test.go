@@ -103,14 +103,14 @@ func wire(t *testing.T, old bool) http.Handler {
 	mux := http.NewServeMux()
 	page := func(w http.ResponseWriter) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		fmt.Fprint(w, "<!doctype html><title>director 0.1</title>")
+		_, _ = fmt.Fprint(w, "<!doctype html><title>director 0.1</title>")
 	}
 	refuse := func(w http.ResponseWriter, r *http.Request, code dcvix.ErrorCode, p dcvix.Problem) {
 		w.Header().Set("X-Request-Id", "req-1")
 		if old || !strings.Contains(r.Header.Get("Accept"), "json") {
 			w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 			w.WriteHeader(p.Status)
-			fmt.Fprint(w, p.Detail)
+			_, _ = fmt.Fprint(w, p.Detail)
 			return
 		}
 		p.Type, p.Instance = dcvix.ProblemTypePrefix+string(code), "req-1"
