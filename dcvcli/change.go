@@ -51,7 +51,7 @@ func (c *CLI) Create(ctx context.Context, opts CreateOptions) error {
 		if err != nil {
 			return fmt.Errorf("create session %q: %w", opts.ID, err)
 		}
-		if _, ok := find(before, opts.ID); ok {
+		if has(before, opts.ID) {
 			return fmt.Errorf("create session %q: %w", opts.ID, ErrExists)
 		}
 		_, failure := c.run(ctx, args...)
@@ -75,7 +75,7 @@ func (c *CLI) Close(ctx context.Context, id string) error {
 		if err != nil {
 			return fmt.Errorf("close session %q: %w", id, err)
 		}
-		if _, ok := find(before, id); !ok {
+		if !has(before, id) {
 			return fmt.Errorf("close session %q: %w", id, ErrNotFound)
 		}
 		_, failure := c.run(ctx, "close-session", id)
@@ -108,7 +108,7 @@ func (c *CLI) judge(ctx context.Context, id string, wanted bool, failure error) 
 		if err != nil {
 			return errors.Join(failure, err)
 		}
-		_, there := find(sessions, id)
+		there := has(sessions, id)
 		switch {
 		case there == wanted:
 			return nil

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 )
@@ -153,7 +154,7 @@ func (c *CLI) explain(ctx context.Context, id string, failure error) error {
 	if err != nil {
 		return failure
 	}
-	if _, ok := find(sessions, id); ok {
+	if has(sessions, id) {
 		return failure
 	}
 	return fmt.Errorf("session %q: %w", id, ErrNotFound)
@@ -179,11 +180,6 @@ func pointless(ctx context.Context, err error) bool {
 	return ctx.Err() != nil || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, ErrNotInstalled)
 }
 
-func find(sessions []Session, id string) (Session, bool) {
-	for _, s := range sessions {
-		if s.ID == id {
-			return s, true
-		}
-	}
-	return Session{}, false
+func has(sessions []Session, id string) bool {
+	return slices.ContainsFunc(sessions, func(s Session) bool { return s.ID == id })
 }

@@ -1,0 +1,233 @@
+package dcvcli_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/dcvix/dcvix/dcvcli"
+)
+
+// runnerFunc answers commands in place of dcv.
+type runnerFunc func(ctx context.Context, args ...string) ([]byte, error)
+
+func (f runnerFunc) Run(ctx context.Context, args ...string) ([]byte, error) { return f(ctx, args...) }
+
+func newCLI(t testing.TB, platform string, run runnerFunc) *dcvcli.CLI {
+	t.Helper()
+	cli, err := dcvcli.New(dcvcli.Config{Runner: run, Platform: platform})
+	require.NoError(t, err)
+	return cli
+}
+
+// printing is a dcv that prints out whatever it is asked.
+func printing(out []byte) runnerFunc {
+	return func(context.Context, ...string) ([]byte, error) { return out, nil }
+}
+
+func capture(t testing.TB, name string) []byte {
+	t.Helper()
+	out, err := os.ReadFile(filepath.Join("testdata", filepath.FromSlash(name)))
+	require.NoError(t, err)
+	return out
+}
+
+func at(t *testing.T, rfc3339 string) time.Time {
+	t.Helper()
+	moment, err := time.Parse(time.RFC3339Nano, rfc3339)
+	require.NoError(t, err)
+	return moment
+}
+
+func TestNewRefusesNegativeLimits(t *testing.T) {
+	_, err := dcvcli.New(dcvcli.Config{Timeout: -1})
+	require.Error(t, err)
+	_, err = dcvcli.New(dcvcli.Config{Settle: -1})
+	require.Error(t, err)
+}
+
+func TestListReadsWhatEveryReleasePrints(t *testing.T) {
+	tests := map[string]struct {
+		file string
+		want []dcvcli.Session
+	}{
+		"JSON of 2023.1, times with a fraction": {
+			file: "2023.1/list-sessions.json",
+			want: []dcvcli.Session{{
+				ID: "ws-29-console", Owner: "gverdi", User: "dcv", Type: dcvcli.Console, Status: "created",
+				CreationTime: at(t, "2026-03-09T07:55:40.019002Z"), LicensingMode: "demo",
+			}},
+		},
+		"text of 2023.1, quoted id and no name": {
+			file: "2023.1/list-sessions.txt",
+			want: []dcvcli.Session{{ID: "ws-29-console", Owner: "gverdi", Type: dcvcli.Console}},
+		},
+		"text of 2020.1, plain id and a name that looks like an owner": {
+			file: "2020.1/list-sessions.txt",
+			want: []dcvcli.Session{
+				{ID: "render-3", Owner: "fneri", Type: dcvcli.Virtual, Name: "Render seat 3 (owner:nobody type:console)"},
+				{ID: "plain", Owner: `LAB\gverdi`, Type: dcvcli.Virtual},
+			},
+		},
+		"the sentence for none": {file: "2023.1/list-sessions-none.txt", want: []dcvcli.Session{}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			got, err := newCLI(t, "linux", printing(capture(t, tt.file))).List(t.Context())
+			require.NoError(t, err)
+			assert.Equal(t, tt.want, got)
+		})
+	}
+}
+
+func TestListToleratesWhatMayBeMissing(t *testing.T) {
+	tests := map[string]struct {
+		out  string
+		want []dcvcli.Session
+	}{
+		"no session":             {out: "[]\n", want: []dcvcli.Session{}},
+		"nothing printed at all": {out: "\n", want: []dcvcli.Session{}},
+		"null and absent times":  {out: `[{"id":"a","creation-time":null}]`, want: []dcvcli.Session{{ID: "a"}}},
+		"a key of the future":    {out: `[{"id":"a","colour":{"deep":[1]}}]`, want: []dcvcli.Session{{ID: "a"}}},
+		"a time without fraction": {
+			out:  `[{"id":"a","last-disconnection-time":"2026-01-02T03:04:05Z"}]`,
+			want: []dcvcli.Session{{ID: "a", LastDisconnectionTime: at(t, "2026-01-02T03:04:05Z")}},
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			got, err := newCLI(t, "linux", printing([]byte(tt.out))).List(t.Context())
+			require.NoError(t, err)
+			assert.Equal(t, tt.want, got)
+		})
+	}
+}
+
+func TestListRefusesWhatItCannotRead(t *testing.T) {
+	tests := map[string]string{
+		"cut off":                `[{"id":"a"`,
+		"no array of sessions":   `[1]`,
+		"no id":                  `[{"owner":"alice"}]`,
+		"a time of another form": `[{"id":"a","creation-time":"yesterday"}]`,
+		"fewer than no clients":  `[{"id":"a","num-of-connections":-1}]`,
+		"prose":                  "The weather is fine.",
+		"a text line cut off":    "Session: 'a' (owner:alice type:virt",
+	}
+	for name, out := range tests {
+		t.Run(name, func(t *testing.T) {
+			_, err := newCLI(t, "linux", printing([]byte(out))).List(t.Context())
+			require.ErrorIs(t, err, dcvcli.ErrUnknownForm)
+		})
+	}
+}
+
+func TestListReadsTextFromAServerWithoutJSON(t *testing.T) {
+	cli := newCLI(t, "linux", func(_ context.Context, args ...string) ([]byte, error) {
+		if slices.Contains(args, "--json") {
+			return nil, &dcvcli.CommandError{Verb: args[0], ExitCode: 1, Stderr: "unknown option"}
+		}
+		return []byte("Session: 'a' (owner:alice type:console)\n"), nil
+	})
+	got, err := cli.List(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, []dcvcli.Session{{ID: "a", Owner: "alice", Type: dcvcli.Console}}, got)
+}
+
+func TestDescribeReadsTheDocumentedForm(t *testing.T) {
+	got, err := newCLI(t, "linux", printing(capture(t, "2020.1/describe-session.json"))).Describe(t.Context(), "render-3")
+	require.NoError(t, err)
+	assert.Equal(t, dcvcli.Session{
+		ID: "render-3", Owner: "fneri", Name: "Render seat 3", Type: dcvcli.Virtual, NumOfConnections: 2,
+		CreationTime: at(t, "2026-02-14T06:12:00Z"), LastDisconnectionTime: at(t, "2026-02-14T10:44:31Z"),
+		StorageRoot: "/srv/exchange/fneri", X11Display: ":4", X11Authority: "/run/user/2077/dcv/render-3.xauth",
+	}, got)
+}
+
+func TestConnectionsReadsWhatWasSeenInUse(t *testing.T) {
+	got, err := newCLI(t, "linux", printing(capture(t, "2025.0/list-connections.json"))).Connections(t.Context(), "render-3")
+	require.NoError(t, err)
+	assert.Equal(t, []dcvcli.Connection{{
+		ID: 11, Username: "fneri", UserAgent: "example-viewer/2.3", ClientMode: "classic", Transport: "quic",
+		ConnectionTime: at(t, "2026-02-14T11:02:44.70031Z"), FirstFrameTime: at(t, "2026-02-14T11:02:46.00012Z"),
+	}}, got)
+}
+
+func TestVersionReadsTheRelease(t *testing.T) {
+	tests := map[string]struct{ out, want string }{
+		"Amazon DCV":      {out: string(capture(t, "2025.0/version.txt")), want: "2025.0-20103"},
+		"NICE DCV":        {out: string(capture(t, "2023.1/version.txt")), want: "2023.1-16388"},
+		"something else":  {out: "\n DCV of the future\x1b[2J\n", want: `DCV of the future\x1b[2J`},
+		"a very long one": {out: strings.Repeat("é", 150), want: strings.Repeat("é", 100)},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			got, err := newCLI(t, "linux", printing([]byte(tt.out))).Version(t.Context())
+			require.NoError(t, err)
+			assert.Equal(t, tt.want, got)
+		})
+	}
+	_, err := newCLI(t, "linux", printing(nil)).Version(t.Context())
+	require.ErrorIs(t, err, dcvcli.ErrUnknownForm)
+}
+
+func TestAFailureIsNotFoundOnlyWhenTheListSaysSo(t *testing.T) {
+	failure := &dcvcli.CommandError{Verb: "describe-session", ExitCode: 1, Stderr: "no"}
+	cli := newCLI(t, "linux", func(_ context.Context, args ...string) ([]byte, error) {
+		if args[0] == "list-sessions" {
+			return []byte(`[{"id":"there"}]`), nil
+		}
+		return nil, failure
+	})
+	_, err := cli.Describe(t.Context(), "gone")
+	require.ErrorIs(t, err, dcvcli.ErrNotFound)
+	_, err = cli.Connections(t.Context(), "gone")
+	require.ErrorIs(t, err, dcvcli.ErrNotFound)
+
+	_, err = cli.Describe(t.Context(), "there")
+	require.NotErrorIs(t, err, dcvcli.ErrNotFound)
+	var got *dcvcli.CommandError
+	require.ErrorAs(t, err, &got)
+	assert.Equal(t, failure, got)
+}
+
+func TestAHangingCommandEndsAtTheLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var runs atomic.Int32
+		cli := newCLI(t, "linux", func(ctx context.Context, _ ...string) ([]byte, error) {
+			runs.Add(1)
+			<-ctx.Done()
+			return nil, ctx.Err()
+		})
+		start := time.Now()
+		_, err := cli.Describe(t.Context(), "a")
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		assert.Contains(t, err.Error(), "no answer within 30s")
+		assert.Equal(t, 30*time.Second, time.Since(start))
+
+		_, err = cli.List(t.Context())
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		assert.Equal(t, int32(2), runs.Load(), "a command that hangs is not tried in another form")
+	})
+}
+
+func TestACallerWhoLeavesIsNotATimeout(t *testing.T) {
+	ctx, leave := context.WithCancel(t.Context())
+	cli := newCLI(t, "linux", func(ctx context.Context, _ ...string) ([]byte, error) {
+		leave()
+		<-ctx.Done()
+		return nil, ctx.Err()
+	})
+	_, err := cli.List(ctx)
+	require.ErrorIs(t, err, context.Canceled)
+	assert.False(t, errors.Is(err, context.DeadlineExceeded))
+}

@@ -1,0 +1,121 @@
+package dcvclitest
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// sessionJSON has the keys of list-sessions and describe-session in the order in
+// which the command prints them.
+type sessionJSON struct {
+	ID                    string        `json:"id"`
+	Owner                 string        `json:"owner"`
+	User                  string        `json:"user"`
+	Name                  string        `json:"name,omitempty"`
+	NumOfConnections      int           `json:"num-of-connections"`
+	CreationTime          string        `json:"creation-time"`
+	LastDisconnectionTime string        `json:"last-disconnection-time"`
+	Licenses              []licenceJSON `json:"licenses"`
+	LicensingMode         string        `json:"licensing-mode"`
+	StorageRoot           string        `json:"storage-root"`
+	Type                  string        `json:"type"`
+	Status                string        `json:"status"`
+	X11Display            string        `json:"x11-display"`
+	X11Authority          string        `json:"x11-authority"`
+	DisplayLayout         []displayJSON `json:"display-layout,omitempty"`
+}
+
+type licenceJSON struct {
+	Product        string `json:"product"`
+	Status         string `json:"status"`
+	CheckTimestamp string `json:"check-timestamp"`
+	ExpirationDate string `json:"expiration-date"`
+}
+
+type displayJSON struct {
+	Width  int `json:"width"`
+	Height int `json:"height"`
+	X      int `json:"x"`
+	Y      int `json:"y"`
+}
+
+// connectionJSON has the keys of list-connections that were seen in use.
+type connectionJSON struct {
+	ID                  uint64 `json:"id"`
+	Username            string `json:"username"`
+	UserAgent           string `json:"user-agent"`
+	ClientMode          string `json:"client-mode"`
+	Transport           string `json:"transport"`
+	ConnectionTime      string `json:"connection-time"`
+	FirstFrameTime      string `json:"first-frame-time"`
+	LastInteractionTime string `json:"last-interaction-time"`
+}
+
+// describe returns the session as the command shows it: an evaluation licence of
+// 30 days, six digits of every second, and "" for never.
+func (h host) describe(s Session) sessionJSON {
+	d := sessionJSON{
+		ID: s.ID, Owner: s.Owner, User: s.User, Name: s.Name,
+		NumOfConnections:      len(s.Connections),
+		CreationTime:          stamp(s.CreationTime),
+		LastDisconnectionTime: stamp(s.LastDisconnectionTime),
+		Licenses: []licenceJSON{{
+			Product: "dcv", Status: "licensed", CheckTimestamp: stamp(h.now),
+			ExpirationDate: s.CreationTime.UTC().Truncate(24*time.Hour).AddDate(0, 0, 30).Format(time.RFC3339),
+		}},
+		LicensingMode: "demo",
+		StorageRoot:   s.StorageRoot,
+		Type:          s.Type,
+		Status:        "created",
+		X11Display:    s.X11Display,
+		X11Authority:  s.X11Authority,
+	}
+	if s.Type == "virtual" {
+		d.DisplayLayout = []displayJSON{{Width: 1024, Height: 768}}
+	}
+	return d
+}
+
+func describeConnection(c Connection) connectionJSON {
+	return connectionJSON{
+		ID: c.ID, Username: c.User, UserAgent: c.UserAgent, ClientMode: "classic", Transport: "websocket",
+		ConnectionTime: stamp(c.ConnectionTime), FirstFrameTime: stamp(c.ConnectionTime), LastInteractionTime: stamp(c.ConnectionTime),
+	}
+}
+
+func stamp(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format("2006-01-02T15:04:05.000000Z")
+}
+
+// printJSON prints v as the command does: two spaces to a level and one before
+// every colon. Scripts in the field search for exactly that.
+func printJSON(v any) ([]byte, error) { // any, as json.Marshal has it
+	var plain bytes.Buffer
+	encoder := json.NewEncoder(&plain)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	if err := encoder.Encode(v); err != nil {
+		return nil, fmt.Errorf("print: %w", err)
+	}
+	var out bytes.Buffer
+	inString, escaped := false, false
+	for _, b := range plain.Bytes() {
+		switch {
+		case escaped:
+			escaped = false
+		case inString && b == '\\':
+			escaped = true
+		case b == '"':
+			inString = !inString
+		case b == ':' && !inString:
+			out.WriteByte(' ')
+		}
+		out.WriteByte(b)
+	}
+	return out.Bytes(), nil
+}
