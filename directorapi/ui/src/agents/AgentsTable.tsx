@@ -52,7 +52,7 @@ function AgentRow({ agent, now }: { agent: Agent; now: number }) {
         {agent.hostname}
         {agent.requested_hostname && <NewName agent={agent} wish={agent.requested_hostname} />}
       </Table.Td>
-      <Table.Td>
+      <Table.Td className="wide">
         <StateWord tone={tones[agent.state]}>{agent.state}</StateWord>
         {agent.conflict && <StateWord tone="attention">another key was seen under its id</StateWord>}
       </Table.Td>

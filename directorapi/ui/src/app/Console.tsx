@@ -40,6 +40,7 @@ function Rail({ to, label, waiting = 0 }: { to: string; label: string; waiting?:
       to={to}
       label={label}
       active={here}
+      bdrs={6}
       rightSection={
         waiting > 0 && (
           <Badge size="sm" circle={waiting < 10} aria-label={`${String(waiting)} waiting`}>

@@ -23,6 +23,7 @@ export const cssVariables: CSSVariablesResolver = ({ colors }) => ({
   },
   dark: {
     "--mantine-color-dimmed": colors.dark[1],
+    "--mantine-color-placeholder": colors.dark[2],
     "--mantine-color-anchor": colors.blue[3],
     "--mantine-color-red-light-color": colors.red[2],
     "--mantine-color-error": colors.red[4],

@@ -6,9 +6,9 @@ import { browserURL, type Connection, connectionFile, viewerURL } from "./connec
 import { preferredWay, take, type Way, wayNames } from "./ways";
 
 const starting = {
-  viewer: "Starting the DCV viewer. If nothing happens, take another way:",
-  browser: "Opening in a new tab. If nothing happens, take another way:",
-  file: "The file is in your downloads; open it with the DCV viewer. Or take another way:",
+  viewer: "Starting the DCV viewer. If it does not:",
+  browser: "Opening in a new tab. If it does not:",
+  file: "Saved; open it with the DCV viewer. Or:",
 } satisfies Record<Way, string>;
 
 /** ConnectRow offers the three ways to a desktop that is ready. */
@@ -24,7 +24,7 @@ export function ConnectRow({ connection }: { connection: Connection }) {
   const button = (way: Way) => ({
     size: "compact-sm",
     variant: way === (taken ?? "viewer") ? "filled" : "default",
-    autoFocus: way === (taken ?? "viewer"),
+    ref: way === (taken ?? "viewer") ? takeFocus : undefined,
     children: wayNames[way],
   });
   return (
@@ -71,4 +71,10 @@ function addresses(connection: Connection): { viewer: string; browser: string } 
   } catch (error) {
     return error instanceof Error ? error : new Error("This desktop has no usable address.");
   }
+}
+
+// The act that was pressed gives way to these, and the focus would be nowhere.
+// Somebody who has gone on to something else is left there.
+function takeFocus(element: HTMLElement | null): void {
+  if (document.activeElement === document.body) element?.focus();
 }

@@ -33,19 +33,10 @@ export function DesktopCard({ desktop: { name, sessions }, listedAt, focused }: 
   const ready = connection && !gone && now < connection.expiresAt ? connection : undefined;
 
   return (
-    <Card component="section" withBorder padding="md" aria-label={name}>
-      <Stack gap="sm" h="100%" justify="space-between">
+    <Card component="section" withBorder padding="md" mih={172} aria-label={name}>
+      <Stack gap="sm" flex={1} justify="space-between">
         <Stack gap={6}>
-          <Group justify="space-between" wrap="nowrap">
-            <Title order={2} size="h4" className="name">
-              {name}
-            </Title>
-            {session && (
-              <Text size="sm" c="dimmed">
-                {session.type}
-              </Text>
-            )}
-          </Group>
+          <Heading name={name} session={session} />
           <State session={session} step={open.isPending ? open.step : ""} now={now} />
           {others.map((other) => (
             <Group key={other.id} justify="space-between" wrap="nowrap">
@@ -54,24 +45,14 @@ export function DesktopCard({ desktop: { name, sessions }, listedAt, focused }: 
             </Group>
           ))}
           {!session && !ready && (
-            <SegmentedControl
-              size="xs"
-              aria-label={`Kind of session on ${name}`}
-              data={["console", "virtual"]}
-              value={type}
-              disabled={open.isPending}
-              onChange={(chosen) => {
-                setType(chosen);
-                remember(`type.${name}`, chosen);
-              }}
-            />
+            <TypeChoice name={name} type={type} onChange={setType} disabled={open.isPending} />
           )}
           {!open.isPending && <ErrorNote title={`${name} cannot be opened`} error={open.error} />}
         </Stack>
-        <Group justify="space-between" align="flex-end">
-          {ready ? (
-            <ConnectRow connection={ready} />
-          ) : (
+        {ready ? (
+          <ConnectRow connection={ready} />
+        ) : (
+          <Group>
             <Button
               size="sm"
               autoFocus={focused}
@@ -83,11 +64,51 @@ export function DesktopCard({ desktop: { name, sessions }, listedAt, focused }: 
             >
               {session ? "Resume" : "Open"}
             </Button>
-          )}
-          {session && <CloseButton session={session} server={name} />}
-        </Group>
+          </Group>
+        )}
       </Stack>
     </Card>
+  );
+}
+
+function Heading({ name, session }: { name: string; session: Session | undefined }) {
+  return (
+    <Group justify="space-between" align="flex-start" wrap="nowrap">
+      <Title order={2} size="h4" className="name">
+        {name}
+      </Title>
+      {session && (
+        <Group gap={4} wrap="nowrap" mr={-8}>
+          <Text size="sm" c="dimmed">
+            {session.type}
+          </Text>
+          <CloseButton session={session} server={name} />
+        </Group>
+      )}
+    </Group>
+  );
+}
+
+interface Choice {
+  name: string;
+  type: SessionType;
+  onChange: (type: SessionType) => void;
+  disabled: boolean;
+}
+
+function TypeChoice({ name, type, onChange, disabled }: Choice) {
+  return (
+    <SegmentedControl
+      size="xs"
+      aria-label={`Kind of session on ${name}`}
+      data={["console", "virtual"]}
+      value={type}
+      disabled={disabled}
+      onChange={(chosen) => {
+        onChange(chosen);
+        remember(`type.${name}`, chosen);
+      }}
+    />
   );
 }
 

@@ -56,7 +56,7 @@ function Desktops({ servers, sessions, listedAt }: Listed) {
   };
   return (
     <>
-      <SimpleGrid cols={columns}>
+      <SimpleGrid cols={columns} style={{ alignItems: "start" }}>
         {shown.map((desktop) => (
           <DesktopCard
             key={desktop.name}

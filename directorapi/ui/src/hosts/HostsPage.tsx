@@ -7,7 +7,7 @@ import { MoreRows } from "../parts/MoreRows";
 import { StateWord, type Tone } from "../parts/StateWord";
 import { useNow } from "../parts/useNow";
 import { useShown } from "../parts/useShown";
-import { ago, count, exact, gibibytes, span } from "../parts/words";
+import { ago, exact, gibibytes, span } from "../parts/words";
 import { hostsQuery } from "./queries";
 
 /** HostsPage shows the hosts that report and how they are. */
@@ -65,7 +65,7 @@ function HostRow({ host, now }: { host: Server; now: number }) {
   return (
     <Table.Tr>
       <Table.Td className="name">{host.hostname}</Table.Td>
-      <Table.Td>
+      <Table.Td className="wide">
         <StateWord tone={tone}>{words}</StateWord>
         {host.problems?.map((problem) => (
           <Text key={problem} size="sm">
@@ -73,7 +73,7 @@ function HostRow({ host, now }: { host: Server; now: number }) {
           </Text>
         ))}
       </Table.Td>
-      <Table.Td>{count(host.sessions.length, "session")}</Table.Td>
+      <Table.Td>{host.sessions.length}</Table.Td>
       <Table.Td>{host.cpu_usage.toFixed(0)} %</Table.Td>
       <Table.Td title="Average of the last 1, 5 and 15 minutes">
         {[host.load1, host.load5, host.load15].map((load) => load.toFixed(2)).join(" · ")}

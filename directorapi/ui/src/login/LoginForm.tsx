@@ -94,7 +94,7 @@ export function LoginForm({ realm, user = "" }: { realm: Realm; user?: string })
             required={mode === "required"}
           />
         )}
-        <ErrorNote error={login.error} />
+        <ErrorNote error={login.error} ofLogin />
         <Button type="submit" loading={login.isPending}>
           Log in
         </Button>

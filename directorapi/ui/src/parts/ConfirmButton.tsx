@@ -36,7 +36,7 @@ export function ConfirmButton({ label, question, confirm, action }: Confirmation
               Keep it
             </Button>
             <Button
-              color="red"
+              color="red.9"
               loading={action.isPending}
               onClick={() => {
                 action.mutate(undefined, { onSuccess: close });

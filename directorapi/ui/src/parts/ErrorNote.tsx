@@ -1,13 +1,20 @@
 import { Alert, Button, CopyButton, Group, Text } from "@mantine/core";
 
-import { ApiError } from "../api/errors";
+import { ApiError, isLoggedOut } from "../api/errors";
+
+interface Note {
+  title?: string;
+  error: Error | null;
+  ofLogin?: boolean;
+}
 
 /**
  * ErrorNote shows what went wrong in the director's own words; what a helpdesk
- * asks for unfolds below.
+ * asks for unfolds below. A 401 is shown only where it answers a login: elsewhere
+ * the login has ended, and the form that comes over the page says so.
  */
-export function ErrorNote({ title, error }: { title?: string; error: Error | null }) {
-  if (!error) return null;
+export function ErrorNote({ title, error, ofLogin = false }: Note) {
+  if (!error || (isLoggedOut(error) && !ofLogin)) return null;
   return (
     <Alert color="red" variant="light" role="alert" {...(title ? { title } : {})}>
       <Text size="sm">{error.message}</Text>

@@ -28,6 +28,6 @@ function stateOf(session: Session, now: number, mine: boolean): { tone: Tone; wo
   if (session.status === "unknown") {
     return { tone: "attention", words: `Its host reported ${ago(session["last-seen"], now)}` };
   }
-  if (clients === 0) return { tone: "ready", words: mine ? `${since}, you are not connected` : since };
+  if (clients === 0) return { tone: "ready", words: mine ? `${since}, not connected` : since };
   return { tone: "inUse", words: mine ? `${since}, ${count(clients, "client")} connected` : since };
 }

@@ -7,7 +7,7 @@ import { ErrorNote } from "../parts/ErrorNote";
 import { MoreRows } from "../parts/MoreRows";
 import { useNow } from "../parts/useNow";
 import { useShown } from "../parts/useShown";
-import { connected, count } from "../parts/words";
+import { connected } from "../parts/words";
 import { sessionsQuery, useCloseSession } from "./queries";
 import { SessionState } from "./SessionState";
 
@@ -72,7 +72,7 @@ function SessionRow({ session, now }: { session: Session; now: number }) {
       <Table.Td>
         <SessionState session={session} now={now} />
       </Table.Td>
-      <Table.Td>{count(clients, "client")}</Table.Td>
+      <Table.Td>{clients}</Table.Td>
       <Table.Td ta="right">
         <ConfirmButton
           label="Close"
