@@ -100,6 +100,7 @@ function TypeChoice({ name, type, onChange, disabled }: Choice) {
   return (
     <SegmentedControl
       size="xs"
+      transitionDuration={120}
       aria-label={`Kind of session on ${name}`}
       data={["console", "virtual"]}
       value={type}
