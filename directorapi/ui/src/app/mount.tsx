@@ -1,0 +1,27 @@
+import "@mantine/core/styles.css";
+import "./app.css";
+
+import { MantineProvider } from "@mantine/core";
+import { QueryClientProvider } from "@tanstack/react-query";
+import { type ReactNode, StrictMode } from "react";
+import { createRoot } from "react-dom/client";
+
+import { newQueryClient } from "./queryClient";
+import { ReachBanner } from "./ReachBanner";
+import { cssVariables, theme } from "./theme";
+
+/** mount puts a page into its document. */
+export function mount(page: ReactNode): void {
+  const root = document.getElementById("root");
+  if (!root) throw new Error("the document has no element with the id root");
+  createRoot(root).render(
+    <StrictMode>
+      <MantineProvider theme={theme} cssVariablesResolver={cssVariables} defaultColorScheme="auto">
+        <QueryClientProvider client={newQueryClient()}>
+          <ReachBanner />
+          {page}
+        </QueryClientProvider>
+      </MantineProvider>
+    </StrictMode>,
+  );
+}

@@ -1,0 +1,148 @@
+import { screen, waitFor } from "@testing-library/react";
+import { expect, test } from "vitest";
+
+import { Portal } from "../app/Portal";
+import { problem, TestDirector } from "../test/director";
+import { show } from "../test/show";
+
+const user = () => screen.findByLabelText("User");
+const password = () => screen.getByLabelText("Password");
+
+test("asks for a name first, with the focus in it, and then shows the page", async () => {
+  new TestDirector({ loggedIn: false, servers: ["ws1"] });
+  const hands = show(<Portal />);
+
+  expect(await user()).toHaveFocus();
+  await hands.type(await user(), "alice");
+  await hands.type(password(), "wonder{Enter}");
+
+  expect(await screen.findByRole("region", { name: "ws1" })).toBeVisible();
+  expect(screen.getByText("alice")).toBeVisible();
+});
+
+test("speaks to the director that is mounted where the page is, and asks for problems", async () => {
+  const director = new TestDirector();
+  show(<Portal />);
+
+  await screen.findByText("My desktops");
+  expect(director.requests[0]?.url).toBe("https://director.test/prefix/v1/auth-health");
+  expect(director.requests[0]?.headers.get("Accept")).toBe("application/problem+json, application/json");
+});
+
+test("shows the director's sentence as it is when a login is refused, and keeps what was typed", async () => {
+  new TestDirector({ loggedIn: false });
+  const hands = show(<Portal />);
+
+  await hands.type(await user(), "alice");
+  await hands.type(password(), "wrong{Enter}");
+
+  expect(await screen.findByText("The user name, the password or the code is wrong.")).toBeVisible();
+  expect(await user()).toHaveValue("alice");
+  expect(screen.getByText(/request req-7, status 401/)).toBeInTheDocument();
+});
+
+test.each([
+  { otp: "never", label: undefined, required: false },
+  { otp: "optional", label: "Code (if you have one)", required: false },
+  { otp: "required", label: "Code", required: true },
+] as const)("asks for a code when the director says $otp", async ({ otp, label, required }) => {
+  const director = new TestDirector({ loggedIn: false, otp });
+  const hands = show(<Portal />);
+
+  await user();
+  if (label === undefined) {
+    expect(screen.queryByLabelText(/Code/)).toBeNull();
+    return;
+  }
+  expect(screen.getByLabelText(label)).toHaveProperty("required", required);
+  await hands.type(await user(), "alice");
+  await hands.type(password(), "wonder");
+  await hands.type(screen.getByLabelText(label), "123456{Enter}");
+  await screen.findByText("My desktops");
+  expect(await director.bodies("POST /v1/user/login")).toEqual([
+    { userID: "alice", password: "wonder", otp: "123456" },
+  ]);
+});
+
+test("asks the second question in the backend's words and logs in again with its challenge", async () => {
+  const director = new TestDirector({ loggedIn: false });
+  director.answers["POST /v1/user/login"] = async (request) => {
+    const { challenge, otp } = (await request.clone().json()) as { challenge?: string; otp: string };
+    if (challenge === "sealed" && otp === "654321") {
+      director.loggedIn = true;
+      return Response.json({});
+    }
+    const more = { prompt: "Code from your phone", challenge: "sealed" };
+    return problem(401, "otp-required", "A second step is needed.", more);
+  };
+  const hands = show(<Portal />);
+
+  await hands.type(await user(), "alice");
+  await hands.type(password(), "wonder{Enter}");
+  const code = await screen.findByLabelText("Code from your phone");
+  expect(code).toHaveFocus();
+  await hands.type(code, "654321{Enter}");
+
+  expect(await screen.findByText("My desktops")).toBeVisible();
+});
+
+test("starts again from the second question", async () => {
+  new TestDirector({
+    loggedIn: false,
+    answers: {
+      "POST /v1/user/login": () =>
+        problem(401, "otp-required", "A second step is needed.", { challenge: "x" }),
+    },
+  });
+  const hands = show(<Portal />);
+
+  await hands.type(await user(), "alice");
+  await hands.type(password(), "wonder{Enter}");
+  await screen.findByLabelText("Code");
+  await hands.click(screen.getByRole("button", { name: "Start again" }));
+
+  expect(await user()).toHaveValue("alice");
+});
+
+test("a login that ends in the middle of work asks for the password and keeps what was typed", async () => {
+  const director = new TestDirector({ loggedIn: false, servers: ["ALLOW_CUSTOM", "ws1"] });
+  const hands = show(<Portal />);
+  await hands.type(await user(), "alice");
+  await hands.type(password(), "wonder{Enter}");
+  await hands.type(await screen.findByLabelText("Name of the host"), "cad-14");
+
+  director.loggedIn = false;
+  await hands.click(screen.getByRole("button", { name: "Open" }));
+
+  expect(await screen.findByText("Your login has ended")).toBeVisible();
+  expect(screen.queryByText("Log in first.")).toBeNull();
+  await hands.type(password(), "wonder{Enter}");
+  await waitFor(() => {
+    expect(screen.queryByText("Your login has ended")).toBeNull();
+  });
+  expect(screen.getByLabelText("Name of the host")).toHaveValue("cad-14");
+  expect((await director.bodies("POST /v1/user/login")).at(-1)).toMatchObject({ userID: "alice" });
+});
+
+test("logs out and forgets who was there", async () => {
+  const director = new TestDirector({ servers: ["ws1"] });
+  localStorage.setItem("dcvix.user", "alice");
+  const hands = show(<Portal />);
+
+  await hands.click(await screen.findByRole("button", { name: "Log out" }));
+
+  expect(await user()).toHaveValue("");
+  expect(director.loggedIn).toBe(false);
+  expect(localStorage.getItem("dcvix.user")).toBeNull();
+});
+
+test("says that the director cannot be reached, tries again and goes on by itself", async () => {
+  const director = new TestDirector({ away: true, servers: ["ws1"] });
+  show(<Portal />);
+
+  expect(await screen.findByText(/The director cannot be reached/)).toBeVisible();
+  director.away = false;
+
+  expect(await screen.findByRole("region", { name: "ws1" }, { timeout: 3_000 })).toBeVisible();
+  expect(screen.queryByText(/The director cannot be reached/)).toBeNull();
+});

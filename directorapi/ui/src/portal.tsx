@@ -1,0 +1,4 @@
+import { mount } from "./app/mount";
+import { Portal } from "./app/Portal";
+
+mount(<Portal />);

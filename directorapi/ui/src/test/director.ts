@@ -1,0 +1,195 @@
+import { vi } from "vitest";
+
+import type { Agent, Server, Session } from "../api/client";
+import type { components } from "../api/schema.gen";
+
+type Problem = components["schemas"]["Problem"];
+type Handler = (request: Request, part: string) => Promise<Response> | Response;
+
+/** problem is a refusal as the director answers it. */
+export function problem(status: number, code: string, detail: string, more: Partial<Problem> = {}): Response {
+  const body: Problem = {
+    type: `urn:dcvix:${code}`,
+    title: code,
+    status,
+    detail,
+    instance: "req-7",
+    ...more,
+  };
+  return Response.json(body, { status, headers: { "Content-Type": "application/problem+json" } });
+}
+
+/** session is a session of alice on ws1, but for what is given. */
+export function session(given: Partial<Session> = {}): Session {
+  return {
+    id: "dcvix_1",
+    owner: "alice",
+    user: "alice",
+    "num-of-connections": 0,
+    "creation-time": "2026-11-22T09:12:00Z",
+    "last-disconnection-time": null,
+    "licensing-mode": "",
+    "storage-root": "",
+    type: "console",
+    status: "created",
+    "x11-display": "",
+    "x11-authority": "",
+    server_id: "ws1",
+    ...given,
+  };
+}
+
+/** agent is a registered agent, but for what is given. */
+export function agent(given: Partial<Agent> = {}): Agent {
+  return {
+    guid: "6a1e2f0c-0000-4000-8000-000000000001",
+    hostname: "ws1",
+    state: "registered",
+    created_at: "2026-11-22T09:00:00Z",
+    registered_at: "2026-11-22T09:05:00Z",
+    last_seen_at: "2026-11-22T09:12:00Z",
+    cert_serial: "",
+    tags: [],
+    fingerprint: "9F:3A:00:11:22:33:44:55:66:77:88:99:AA:BB:CC:C2",
+    ...given,
+  };
+}
+
+/** host is a host that has just reported, but for what is given. */
+export function host(given: Partial<Server> = {}): Server {
+  return {
+    hostname: "ws1",
+    agent_ip: "192.0.2.7",
+    free_memory: 48 * 2 ** 30,
+    total_memory: 64 * 2 ** 30,
+    cores: 16,
+    cpu_usage: 12.4,
+    load1: 0.5,
+    load5: 0.25,
+    load15: 0.1,
+    tags: [],
+    "last-seen": new Date().toISOString(),
+    sessions: [],
+    ...given,
+  };
+}
+
+/**
+ * A TestDirector answers the pages' requests from memory as a director would:
+ * a login opens the routes, a session that was opened is listed, a closed one is
+ * not. `answers` replaces single routes; `away` lets no answer through.
+ */
+export class TestDirector {
+  loggedIn = true;
+  away = false;
+  otp: "never" | "optional" | "required" = "never";
+  passwords: Record<string, string> = { alice: "wonder", root: "toor" };
+  servers: string[] = [];
+  sessions: Session[] = [];
+  agents: Agent[] = [];
+  hosts: Server[] = [];
+  answers: Record<string, Handler> = {};
+  readonly requests: Request[] = [];
+
+  constructor(given: Partial<TestDirector> = {}) {
+    Object.assign(this, given);
+    vi.stubGlobal("fetch", (request: Request) => this.answer(request));
+  }
+
+  /** bodies returns what was sent to a route, in order. */
+  async bodies(route: string): Promise<unknown[]> {
+    const sent = this.requests.filter((request) => routeOf(request).startsWith(route));
+    return Promise.all(
+      sent.map(async (request) => JSON.parse((await request.clone().text()) || "{}") as unknown),
+    );
+  }
+
+  private async answer(request: Request): Promise<Response> {
+    if (this.away) throw new TypeError("Failed to fetch");
+    this.requests.push(request.clone());
+    const route = routeOf(request);
+    const part = decodeURIComponent(route.split("/").at(-1) ?? "");
+    const own = this.answers[route];
+    if (own) return own(request, part);
+    return this.open(route, request) ?? (this.loggedIn ? this.closed(route, request, part) : loginFirst());
+  }
+
+  private open(route: string, request: Request): Promise<Response> | Response | undefined {
+    switch (route) {
+      case "GET /v1/user/login":
+        return Response.json({ otp: this.otp });
+      case "POST /v1/user/login":
+      case "POST /v1/admin/login":
+        return this.logIn(request);
+      case "POST /v1/logout":
+        this.loggedIn = false;
+        return new Response(null);
+    }
+    return undefined;
+  }
+
+  private async logIn(request: Request): Promise<Response> {
+    const { userID, password } = (await request.clone().json()) as { userID: string; password: string };
+    if (this.passwords[userID] !== password) {
+      return problem(401, "unauthenticated", "The user name, the password or the code is wrong.");
+    }
+    this.loggedIn = true;
+    return Response.json({});
+  }
+
+  private closed(route: string, request: Request, part: string): Promise<Response> | Response {
+    switch (route) {
+      case "GET /v1/auth-health":
+        return Response.json({ status: "healthy" });
+      case "GET /v1/user/servers":
+        return Response.json({ servers: this.servers });
+      case "GET /v1/user/sessions":
+      case "GET /v1/sessions":
+        return Response.json(this.sessions);
+      case "GET /v1/servers":
+        return Response.json(this.hosts);
+      case "GET /v1/admin/agents":
+        return Response.json(this.agents);
+      case "POST /v1/user/sessions":
+        return this.openDesktop(request);
+      case "GET /v1/user/connectiontoken":
+        return Response.json({ token: "v4.local.tok", host: "ws1.lab.example", port: 8443, webUrlPath: "/" });
+    }
+    if (route.startsWith("DELETE /v1/sessions/")) {
+      this.sessions = this.sessions.filter(({ id }) => id !== part);
+      return Response.json({ status: "success", code: 200, message: "", body: "" });
+    }
+    if (route.startsWith("POST /v1/admin/agents/")) return this.decide(route);
+    return problem(404, "not-found", "There is no such page.");
+  }
+
+  private async openDesktop(request: Request): Promise<Response> {
+    const { serverId, sessionType } = (await request.clone().json()) as {
+      serverId: string;
+      sessionType: Session["type"];
+    };
+    const old = this.sessions.find((one) => one.server_id === serverId && one.type === sessionType);
+    const opened =
+      old ??
+      session({ id: `dcvix_${String(this.sessions.length + 1)}`, server_id: serverId, type: sessionType });
+    if (!old) this.sessions = [...this.sessions, opened];
+    return Response.json({ sessionID: opened.id, serverId, sessionType, reused: Boolean(old) });
+  }
+
+  private decide(route: string): Response {
+    const [guid, act] = route.split("/").slice(-2);
+    const state = act === "revoke" ? "revoked" : "registered";
+    this.agents = this.agents
+      .filter((one) => act !== "deny" || one.guid !== guid)
+      .map((one) => (one.guid === guid ? { ...one, state } : one));
+    return new Response(null);
+  }
+}
+
+function routeOf({ method, url }: Request): string {
+  return `${method} ${new URL(url).pathname.replace("/prefix", "")}`;
+}
+
+function loginFirst(): Response {
+  return problem(401, "unauthenticated", "Log in first.");
+}

@@ -1,0 +1,31 @@
+import "@testing-library/jest-dom/vitest";
+
+import { cleanup } from "@testing-library/react";
+import { afterEach, vi } from "vitest";
+
+// What a browser has and jsdom lacks.
+vi.stubGlobal("matchMedia", (media: string) => ({
+  media,
+  matches: false,
+  addEventListener: () => undefined,
+  removeEventListener: () => undefined,
+}));
+vi.stubGlobal(
+  "ResizeObserver",
+  class {
+    observe() {
+      // nothing has a size here
+    }
+    unobserve() {
+      // nothing has a size here
+    }
+    disconnect() {
+      // nothing has a size here
+    }
+  },
+);
+
+afterEach(() => {
+  cleanup();
+  localStorage.clear();
+});
