@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"runtime/debug"
@@ -73,14 +74,20 @@ func newRequestID() string {
 func (s *Server) guard(r route) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		req := c.Request()
-		if req.ContentLength > r.limit() {
-			return errTooLarge
+		body := req.Body
+		err := errTooLarge
+		if req.ContentLength <= r.limit() {
+			req.Body = http.MaxBytesReader(c.Response(), body, r.limit())
+			if err = s.admit(c, r.access); err == nil {
+				err = r.handler(s, c)
+			}
 		}
-		req.Body = http.MaxBytesReader(c.Response(), req.Body, r.limit())
-		if err := s.admit(c, r.access); err != nil {
-			return err
+		if errors.Is(err, errTooLarge) {
+			// A client that is still writing when its connection closes does not get
+			// to read why; so some of what it writes is taken.
+			_, _ = io.CopyN(io.Discard, body, limitKnown)
 		}
-		return r.handler(s, c)
+		return err
 	}
 }
 

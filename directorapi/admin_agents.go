@@ -2,6 +2,7 @@ package directorapi
 
 import (
 	"context"
+	"net/http"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -67,5 +68,5 @@ func (s *Server) onAgent(c echo.Context, act func(context.Context, dcvix.AgentID
 	if err := act(ctx, id); err != nil {
 		return err
 	}
-	return ok(c, struct{}{})
+	return c.NoContent(http.StatusOK)
 }

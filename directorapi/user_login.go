@@ -83,7 +83,7 @@ func (s *Server) logout(c echo.Context) error {
 		}
 	}
 	setCookie(c, "", time.Unix(0, 0))
-	return ok(c, struct{}{})
+	return c.NoContent(http.StatusOK)
 }
 
 func setCookie(c echo.Context, value string, expires time.Time) {

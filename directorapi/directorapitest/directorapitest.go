@@ -77,7 +77,7 @@ func NewServer(t testing.TB, opts ...Option) *Server {
 	s := &Server{t: t, CA: catest.New(t), Policy: new(Policy)}
 	s.Policy.Set(t, DefaultUsers, "")
 	pair := catest.Issue(t, s.CA, dcvix.DirectorCommonName, "localhost")
-	logger := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
+	logger := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 	caller := must(agenthttp.New(agenthttp.Config{TLS: &tls.Config{
 		RootCAs: s.CA.Pool(), Certificates: []tls.Certificate{pair},
 	}}))(t)

@@ -1,0 +1,319 @@
+package directorapi_test
+
+import (
+	"crypto/x509"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/dcvix/dcvix"
+	"github.com/dcvix/dcvix/ca"
+	"github.com/dcvix/dcvix/ca/catest"
+	"github.com/dcvix/dcvix/directorapi/directorapitest"
+	"github.com/dcvix/dcvix/session"
+)
+
+func TestAnAgentIsPendingUntilApproved(t *testing.T) {
+	s := directorapitest.NewServer(t)
+	h := newHost(t, s, "WS1.")
+
+	for range 3 {
+		r := h.register(t)
+		assert.Equal(t, http.StatusForbidden, r.status)
+		assert.JSONEq(t, `{"error":"pending approval"}`, r.body)
+	}
+	pending := agentOf(t, s, h.guid)
+	assert.Equal(t, dcvix.AgentPending, pending.State)
+	assert.Equal(t, dcvix.Hostname("ws1"), pending.Hostname)
+	key, err := ca.KeyFingerprint(h.key.Public())
+	require.NoError(t, err)
+	assert.Equal(t, key.String(), pending.Fingerprint)
+
+	require.NoError(t, s.AdminClient().Approve(t.Context(), h.guid, dcvix.ApproveRequest{}))
+	r := h.register(t)
+
+	require.Equal(t, http.StatusOK, r.status, r.body)
+	var answer dcvix.RegisterResponse
+	r.json(t, &answer)
+	assert.Equal(t, h.guid, answer.AgentID)
+	assert.Equal(t, 43200, answer.RenewalIntervalSeconds)
+	assert.Equal(t, string(s.CA.PEM()), answer.CA)
+	registered := agentOf(t, s, h.guid)
+	assert.Equal(t, dcvix.AgentRegistered, registered.State)
+	assert.Equal(t, h.cert.Leaf.SerialNumber.Text(16), registered.CertSerial)
+}
+
+func TestTheCertificateOfAnAgent(t *testing.T) {
+	s := directorapitest.NewServer(t)
+	h := newHost(t, s, "ws1")
+	h.register(t, "director.lab", "*.lab", "ws2", "localhost")
+	require.NoError(t, s.AdminClient().Approve(t.Context(), h.guid, dcvix.ApproveRequest{Aliases: []dcvix.Hostname{"cad1"}}))
+	h.register(t, "director.lab", "*.lab", "ws2", "localhost")
+
+	cert := h.cert.Leaf
+	assert.Equal(t, dcvix.AgentCommonName+string(h.guid), cert.Subject.CommonName)
+	assert.Equal(t, []string{"ws1", "cad1"}, cert.DNSNames, "the names on record, and no wish of the request")
+	assert.Empty(t, cert.IPAddresses)
+	assert.Equal(t, x509.KeyUsageDigitalSignature, cert.KeyUsage)
+	assert.Equal(t, []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}, cert.ExtKeyUsage)
+	assert.WithinDuration(t, time.Now().Add(14*24*time.Hour), cert.NotAfter, time.Minute)
+	assert.WithinDuration(t, time.Now().Add(-time.Hour), cert.NotBefore, time.Minute)
+	assert.Equal(t, 128, cert.SerialNumber.BitLen())
+	assert.False(t, cert.IsCA)
+}
+
+func TestRegistrationsThatAreRefused(t *testing.T) {
+	s := directorapitest.NewServer(t)
+	known := approved(t, s, "ws1")
+	request := func(change func(*host, *dcvix.RegisterRequest)) dcvix.RegisterRequest {
+		h := newHost(t, s, "ws9")
+		req := dcvix.RegisterRequest{CSR: h.csr(t), GUID: h.guid, Hostname: h.name}
+		change(h, &req)
+		return req
+	}
+	spoiled := func(_ *host, r *dcvix.RegisterRequest) { r.CSR[len(r.CSR)-1] ^= 1 }
+	guid := func(g string) func(*host, *dcvix.RegisterRequest) {
+		return func(_ *host, r *dcvix.RegisterRequest) { r.GUID = dcvix.AgentID(g) }
+	}
+	name := func(n string) func(*host, *dcvix.RegisterRequest) {
+		return func(_ *host, r *dcvix.RegisterRequest) { r.Hostname = n }
+	}
+	tests := map[string]struct {
+		change func(*host, *dcvix.RegisterRequest)
+		want   int
+	}{
+		"a bit of the signature flipped": {spoiled, 400},
+		"no request":                     {func(_ *host, r *dcvix.RegisterRequest) { r.CSR = nil }, 400},
+		"another agent's GUID":           {guid(uuid.NewString()), 401},
+		"a known GUID with another key":  {func(h *host, r *dcvix.RegisterRequest) { h.guid = known.guid; r.GUID, r.CSR = known.guid, h.csr(t) }, 401},
+		"a GUID in upper case":           {guid("9F8C7D6E-1B2A-4C3D-8E4F-0A1B2C3D4E5F"), 400},
+		"a GUID in braces":               {guid("{9f8c7d6e-1b2a-4c3d-8e4f-0a1b2c3d4e5f}"), 400},
+		"a GUID of version 1":            {guid("9f8c7d6e-1b2a-1c3d-8e4f-0a1b2c3d4e5f"), 400},
+		"a GUID of 10 kB":                {guid(strings.Repeat("a", 10_000)), 400},
+		"no host name":                   {name(""), 400},
+		"a host name with a newline":     {name("ws1\nforged=line"), 400},
+		"an address as a host name":      {name("10.0.0.1"), 400},
+		"a wildcard":                     {name("*.lab"), 400},
+		"a privileged port":              {func(_ *host, r *dcvix.RegisterRequest) { r.AgentPort = 22 }, 400},
+	}
+	for what, tt := range tests {
+		t.Run(what, func(t *testing.T) {
+			r := anybody(s).post(t, dcvix.PathAgentRegister, request(tt.change))
+			assert.Equal(t, tt.want, r.status, r.body)
+			assert.Empty(t, s.Broker.Agents(dcvix.AgentPending), "nothing is stored")
+		})
+	}
+	assert.True(t, agentOf(t, s, known.guid).Conflict, "the admin sees that another key was tried")
+}
+
+func TestAnotherKeyNeverGetsACertificateInAnyState(t *testing.T) {
+	s := directorapitest.NewServer(t)
+	admin := s.AdminClient()
+	h := newHost(t, s, "ws1")
+	h.register(t)
+	thief := *h
+	thief.key = newKey(t)
+	refused := func(state string) {
+		t.Helper()
+		assert.Equal(t, http.StatusUnauthorized, thief.register(t).status, state)
+	}
+	refused("pending")
+	require.NoError(t, admin.Approve(t.Context(), h.guid, dcvix.ApproveRequest{}))
+	refused("registered")
+	h.register(t)
+	stolen := *h // even with the certificate, renewal is for the pinned key
+	stolen.key = newKey(t)
+	r := h.caller().post(t, dcvix.PathAgentRenew, dcvix.RenewRequest{CSR: stolen.csr(t)})
+	assert.Equal(t, http.StatusUnauthorized, r.status)
+	require.NoError(t, admin.Revoke(t.Context(), h.guid))
+	refused("revoked")
+}
+
+func TestARevokedAgentIsOutAtOnceAndMayComeBack(t *testing.T) {
+	s := directorapitest.NewServer(t)
+	admin := s.AdminClient()
+	h := approved(t, s, "ws1")
+	require.Equal(t, http.StatusOK, h.report(t).status)
+	require.Len(t, s.Broker.Hosts(), 1)
+
+	require.NoError(t, admin.Revoke(t.Context(), h.guid))
+
+	assert.Equal(t, http.StatusUnauthorized, h.report(t).status, "its certificate is still good, its state is not")
+	assert.Equal(t, http.StatusUnauthorized, h.register(t).status)
+	assert.Empty(t, s.Broker.Hosts(), "its host is gone from view")
+	require.NoError(t, admin.Reactivate(t.Context(), h.guid))
+	assert.Equal(t, http.StatusOK, h.report(t).status)
+}
+
+func TestAnAgentRegistersAgainWithoutAnAdmin(t *testing.T) {
+	s := directorapitest.NewServer(t)
+	h := approved(t, s, "ws1")
+	first := h.cert.Leaf.SerialNumber
+	require.Equal(t, http.StatusOK, h.register(t).status, "agents of the 0.1 generation do so at every start")
+	assert.NotEqual(t, first, h.cert.Leaf.SerialNumber)
+	assert.Len(t, s.Broker.Agents(""), 1)
+}
+
+func TestRenewal(t *testing.T) {
+	s := directorapitest.NewServer(t)
+	h := approved(t, s, "ws1")
+	r := h.caller().post(t, dcvix.PathAgentRenew, dcvix.RenewRequest{CSR: h.csr(t)})
+	require.Equal(t, http.StatusOK, r.status, r.body)
+	var answer dcvix.RenewResponse
+	r.json(t, &answer)
+	before := h.cert.Leaf.SerialNumber
+	h.keep(t, answer.Certificate)
+	assert.NotEqual(t, before, h.cert.Leaf.SerialNumber)
+	assert.Equal(t, http.StatusOK, h.report(t).status)
+}
+
+func TestAHostThatWasRenamedKeepsItsNameUntilAnAdminAccepts(t *testing.T) {
+	s := directorapitest.NewServer(t)
+	h := approved(t, s, "ws1")
+	h.name = "ws7"
+
+	require.Equal(t, http.StatusOK, h.register(t).status)
+	assert.Equal(t, []string{"ws1"}, h.cert.Leaf.DNSNames)
+	assert.Equal(t, http.StatusForbidden, h.report(t).status)
+	assert.Equal(t, dcvix.Hostname("ws7"), agentOf(t, s, h.guid).RequestedHostname)
+
+	require.NoError(t, s.AdminClient().Approve(t.Context(), h.guid, dcvix.ApproveRequest{}))
+	require.Equal(t, http.StatusOK, h.register(t).status)
+	assert.Equal(t, []string{"ws7"}, h.cert.Leaf.DNSNames)
+	assert.Equal(t, http.StatusOK, h.report(t).status)
+}
+
+func TestAnAgentSpeaksForItselfAlone(t *testing.T) {
+	s := directorapitest.NewServer(t)
+	approved(t, s, "ws1")
+	h := approved(t, s, "ws2")
+	h.name = "ws1"
+	assert.Equal(t, http.StatusForbidden, h.report(t, dcvix.Session{ID: "forged", Owner: "root"}).status)
+	assert.Empty(t, s.Broker.Sessions())
+}
+
+func TestTwoAgentsNeverShareAName(t *testing.T) {
+	s := directorapitest.NewServer(t)
+	admin := s.AdminClient()
+	old := approved(t, s, "ws1")
+	again := newHost(t, s, "ws1") // reinstalled: new key, new GUID
+	again.register(t)
+
+	err := admin.Approve(t.Context(), again.guid, dcvix.ApproveRequest{})
+	var refusal *dcvix.Error
+	require.ErrorAs(t, err, &refusal)
+	assert.Equal(t, dcvix.CodeConflict, refusal.Code)
+	assert.Equal(t, dcvix.AgentPending, agentOf(t, s, again.guid).State)
+
+	require.NoError(t, admin.Approve(t.Context(), again.guid, dcvix.ApproveRequest{Replace: true}))
+	assert.Equal(t, dcvix.AgentRevoked, agentOf(t, s, old.guid).State)
+	assert.Equal(t, http.StatusUnauthorized, old.report(t).status)
+	assert.Equal(t, http.StatusOK, again.register(t).status)
+}
+
+func TestTheDirectorsOwnNamesAreNobodyElses(t *testing.T) {
+	s := directorapitest.NewServer(t)
+	h := newHost(t, s, "director.lab")
+	h.register(t)
+	r := loggedIn(t, s, dcvix.PathAdminLogin, directorapitest.Root).post(t, dcvix.Path(dcvix.PathAdminAgentApprove, string(h.guid)), nil)
+	assert.Equal(t, http.StatusConflict, r.status)
+	assert.Equal(t, "This host name is the director's own: give the host another one.", r.body)
+}
+
+func TestADeniedAgentMakesNoNewEntryForADay(t *testing.T) {
+	now := time.Now()
+	s := directorapitest.NewServer(t, directorapitest.WithBroker(func(c *session.Config) { c.Now = func() time.Time { return now } }))
+	h := newHost(t, s, "ws1")
+	h.register(t)
+	require.NoError(t, s.AdminClient().Deny(t.Context(), h.guid))
+
+	now = now.Add(24*time.Hour - time.Second)
+	assert.Equal(t, http.StatusForbidden, h.register(t).status, "it hears what it heard before")
+	assert.Empty(t, s.Broker.Agents(""))
+	now = now.Add(time.Second)
+	assert.Equal(t, http.StatusForbidden, h.register(t).status)
+	assert.Len(t, s.Broker.Agents(dcvix.AgentPending), 1)
+}
+
+func TestARegistrationTokenIsForStrangers(t *testing.T) {
+	token := ""
+	store := directorapitest.WithBroker(func(c *session.Config) { c.RegistrationToken = token })
+	token = "sesame"
+	s := directorapitest.NewServer(t, store)
+	h := newHost(t, s, "ws1")
+	for _, wrong := range []string{"", "sesam", "sesame "} {
+		h.token = wrong
+		assert.Equal(t, http.StatusUnauthorized, h.register(t).status, wrong)
+	}
+	assert.Empty(t, s.Broker.Agents(""))
+	h.token = "sesame"
+	assert.Equal(t, http.StatusForbidden, h.register(t).status)
+	h.token = ""
+	require.NoError(t, s.AdminClient().Approve(t.Context(), h.guid, dcvix.ApproveRequest{}))
+	assert.Equal(t, http.StatusOK, h.register(t).status, "a known agent needs none")
+}
+
+func TestPendingAgentsAreBounded(t *testing.T) {
+	s := directorapitest.NewServer(t, directorapitest.WithBroker(func(c *session.Config) { c.PendingMax = 2 }))
+	for range 2 {
+		assert.Equal(t, http.StatusForbidden, newHost(t, s, "ws1").register(t).status)
+	}
+	r := newHost(t, s, "ws1").register(t)
+	assert.Equal(t, http.StatusTooManyRequests, r.status)
+	assert.NotEmpty(t, r.header.Get("Retry-After"))
+	assert.Len(t, s.Broker.Agents(""), 2)
+}
+
+func TestCertificatesThatAreNoAgents(t *testing.T) {
+	s := directorapitest.NewServer(t)
+	h := approved(t, s, "ws1")
+	tests := map[string]func() *host{
+		"the director's own": func() *host {
+			pair := catest.Issue(t, s.CA, dcvix.DirectorCommonName, "localhost")
+			return &host{director: s, name: "ws1", cert: &pair}
+		},
+		"of another CA": func() *host {
+			pair := catest.Issue(t, catest.New(t), dcvix.AgentCommonName+string(h.guid), "ws1")
+			return &host{director: s, name: "ws1", cert: &pair}
+		},
+		"of our CA with the right name but another key": func() *host {
+			pair := catest.Issue(t, s.CA, dcvix.AgentCommonName+string(h.guid), "ws1")
+			return &host{director: s, name: "ws1", cert: &pair}
+		},
+		"of an agent that nobody knows": func() *host {
+			pair := catest.Issue(t, s.CA, dcvix.AgentCommonName+uuid.NewString(), "ws1")
+			return &host{director: s, name: "ws1", cert: &pair}
+		},
+	}
+	for name, impostor := range tests {
+		t.Run(name, func(t *testing.T) {
+			assert.Equal(t, http.StatusUnauthorized, impostor().report(t).status)
+		})
+	}
+	require.Equal(t, http.StatusOK, h.report(t).status, "the right one")
+}
+
+func TestAHostOfTheOlderGenerationReportsItsShortNameAndNoTime(t *testing.T) {
+	s := directorapitest.NewServer(t)
+	h := approved(t, s, "ws1")
+	body := `{"sessions":[{"id":"s1","owner":"alice","user":"alice","num-of-connections":0,"creation-time":"2026-03-05T08:41:12.004518Z",
+		"last-disconnection-time":"0001-01-01T00:00:00Z","licensing-mode":"demo","storage-root":"","type":"virtual","status":"created",
+		"x11-display":":1","x11-authority":"/run/x","future-key":[1]}],"stats":{"hostname":"WS1","free_memory":1,"total_memory":2,
+		"cores":4,"cpu_usage":12.5,"load1":0.1,"load5":0.2,"load15":0.3},"tags":["a","linux"]}`
+
+	r := h.caller().send(t, http.MethodPost, dcvix.PathAgentUpdate, []byte(body))
+
+	require.Equal(t, http.StatusOK, r.status, r.body)
+	assert.Empty(t, r.body)
+	list := loggedIn(t, s, dcvix.PathAdminLogin, directorapitest.Root).get(t, dcvix.PathServers)
+	assert.Contains(t, list.body, `"hostname":"ws1"`)
+	assert.Contains(t, list.body, `"agent_ip":"127.0.0.1"`)
+	assert.Contains(t, list.body, `"last-disconnection-time":null`)
+	assert.Contains(t, list.body, `"uid":"s1-ws1"`)
+	assert.Contains(t, list.body, `"tags":["a","linux"]`)
+}
