@@ -45,18 +45,6 @@ func write(dir string) {
 	panic(err)
 }
 
-// program returns the path of this test binary under another name, and the
-// directory of its state.
-func program(t testing.TB, name string) (path, state string) {
-	t.Helper()
-	self, err := os.Executable()
-	require.NoError(t, err)
-	dir := t.TempDir()
-	path = filepath.Join(dir, name)
-	require.NoError(t, os.Symlink(self, path))
-	return path, filepath.Join(dir, "state")
-}
-
 func newDCV(t testing.TB, cfg dcvclitest.Config) *dcvclitest.DCV {
 	t.Helper()
 	dcv, err := dcvclitest.New(cfg)

@@ -1,3 +1,5 @@
+//go:build unix
+
 package dcvclitest_test
 
 import (
@@ -18,6 +20,18 @@ import (
 	"github.com/dcvix/dcvix/dcvcli"
 	"github.com/dcvix/dcvix/dcvcli/dcvclitest"
 )
+
+// program returns the path of this test binary under another name, and the
+// directory of its state.
+func program(t testing.TB, name string) (path, state string) {
+	t.Helper()
+	self, err := os.Executable()
+	require.NoError(t, err)
+	dir := t.TempDir()
+	path = filepath.Join(dir, name)
+	require.NoError(t, os.Symlink(self, path))
+	return path, filepath.Join(dir, "state")
+}
 
 func TestTheFakeIsARealProcessToo(t *testing.T) {
 	path, state := program(t, "dcv")
