@@ -62,14 +62,8 @@ func Main(opts Options) int {
 	return code
 }
 
-// errUsage marks what the person who typed the command can mend.
-var errUsage = errors.New("usage")
-
 // A usageError is an error of the command line or the configuration.
 type usageError struct{ error }
-
-// Is makes errors.Is(err, errUsage) true.
-func (usageError) Is(target error) bool { return target == errUsage }
 
 // Unwrap returns the error itself.
 func (e usageError) Unwrap() error { return e.error }
@@ -78,12 +72,13 @@ func exitCode(ctx context.Context, err error) int {
 	var refusal *dcvix.Error
 	var untrusted *client.UntrustedError
 	var viewer *ViewerError
+	var usage usageError
 	switch {
 	case err == nil:
 		return ExitOK
 	case ctx.Err() != nil:
 		return ExitInterrupted
-	case errors.Is(err, errUsage):
+	case errors.As(err, &usage):
 		return ExitUsage
 	case errors.Is(err, client.ErrUnreachable), errors.Is(err, client.ErrNotDirector), errors.As(err, &untrusted):
 		return ExitDirector
@@ -138,7 +133,7 @@ func command(opts Options) *cobra.Command {
 	fs.BoolVar(&f.list, "list", false, "print your desktops")
 	fs.StringVar(&f.connect, "connect", "", "open a desktop on `SERVER` and wait until the viewer ends")
 	fs.StringVar(&f.close, "close", "", "close your session on `SERVER`")
-	fs.StringVar(&f.kind, "type", "", "`console` or virtual; without it the one that runs, else console")
+	fs.StringVar(&f.kind, "type", "", "`TYPE` of the desktop, console or virtual; without it that of the one that runs, else console")
 	fs.BoolVar(&f.json, "json", false, "with --list: print JSON")
 	fs.StringVar(&f.user, "user", "", "log in as `NAME` instead of user_id of the configuration")
 	fs.BoolVar(&f.passwordStdin, "password-stdin", false, "read the password from the first line of standard input")

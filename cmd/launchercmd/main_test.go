@@ -52,7 +52,7 @@ func viewer(mode, file string) int {
 		return 92
 	}
 	record := fmt.Sprintf("%v %v %d\n%s", info.Mode().Perm(), folder.Mode().Perm(), os.Getpid(), content)
-	temporary := os.Getenv("VIEWER_RECORD") + ".tmp"
+	temporary := fmt.Sprintf("%s.%d", os.Getenv("VIEWER_RECORD"), os.Getpid()) // several may run
 	if os.WriteFile(temporary, []byte(record), 0o600) != nil || os.Rename(temporary, os.Getenv("VIEWER_RECORD")) != nil {
 		return 93
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -19,7 +20,19 @@ import (
 )
 
 func TestCtrlCEndsTheViewerAndCleansUp(t *testing.T) {
-	d := newDesk(t, "stays")
+	t.Run("the viewer itself", func(t *testing.T) { interrupt(t, newDesk(t, "stays")) })
+	t.Run("a script around the viewer", func(t *testing.T) {
+		d := newDesk(t, "stays")
+		script := filepath.Join(d.dir, "my viewer.sh")
+		text := "#!/bin/sh\n'" + os.Args[0] + "' \"$1\" &\nwait\n"
+		require.NoError(t, os.WriteFile(script, []byte(text), 0o700))
+		d.rewriteLine("command = ", script)
+		interrupt(t, d)
+	})
+}
+
+func interrupt(t *testing.T, d *desk) {
+	t.Helper()
 	t.Setenv("LAUNCHER_PROCESS", "1")
 	var stderr bytes.Buffer
 	cmd := exec.CommandContext(t.Context(), os.Args[0], "--conf", d.conf, "--password-stdin", "--connect", "ws1")

@@ -38,7 +38,7 @@ func (k *Key) writeDefault(b *bytes.Buffer) {
 	if k.required != "" {
 		fmt.Fprintf(b, "# Required, for example: %s\n", k.required)
 	}
-	fmt.Fprintf(b, "#%s = %s\n", k.name, quote(k.def))
+	fmt.Fprintln(b, strings.TrimSpace("#"+k.name+" = "+quote(k.def)))
 }
 
 // quote writes a value so that it reads back as it is, if that is possible at

@@ -403,7 +403,7 @@ func TestWriteDefaultLoadsBackToTheDefaults(t *testing.T) {
 	var b bytes.Buffer
 	require.NoError(t, set.WriteDefault(&b))
 	assert.NotContains(t, b.String(), "gateway")
-	taken := regexp.MustCompile(`(?m)^#([a-z_-]+ = ?.*)$`).ReplaceAllString(b.String(), "$1")
+	taken := regexp.MustCompile(`(?m)^#([a-z_-]+ =.*)$`).ReplaceAllString(b.String(), "$1")
 	assert.Equal(t, 12, strings.Count(b.String(), "\n#")-strings.Count(b.String(), "\n# "), "every key is shown")
 
 	for name, content := range map[string]string{"as written": b.String(), "with every line taken in": taken} {

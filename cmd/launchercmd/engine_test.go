@@ -1,0 +1,240 @@
+package launchercmd_test
+
+import (
+	"context"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/dcvix/dcvix"
+	"github.com/dcvix/dcvix/cmd/launchercmd"
+	"github.com/dcvix/dcvix/directorapi/client"
+)
+
+// steps are what a window would show.
+type steps struct {
+	mu  sync.Mutex
+	all []string
+}
+
+func (s *steps) add(step string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.all = append(s.all, step)
+}
+
+func (d *desk) engine(t *testing.T, command string) (*launchercmd.Engine, *steps) {
+	t.Helper()
+	transport, ok := d.stand.Client().Transport.(*http.Transport)
+	require.True(t, ok)
+	director, err := client.New(client.Config{URL: d.stand.URL, Transport: transport})
+	require.NoError(t, err)
+	if command == "" {
+		command, err = os.Executable()
+		require.NoError(t, err)
+	}
+	told := new(steps)
+	engine, err := launchercmd.NewEngine(launchercmd.EngineConfig{
+		Director: director, Folder: filepath.Join(d.dir, "folder"), Command: command,
+		Progress: told.add, Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
+	})
+	require.NoError(t, err)
+	return engine, told
+}
+
+var login = dcvix.LoginRequest{UserID: "alice", Password: goodPassword}
+
+func TestEachStepIsToldInWords(t *testing.T) {
+	d := newDesk(t, "")
+	d.stand.created.Reused = true
+	engine, told := d.engine(t, "")
+	require.NoError(t, engine.Login(t.Context(), login))
+	require.NoError(t, engine.Connect(t.Context(), "ws1", dcvix.SessionVirtual))
+	require.NoError(t, engine.Logout(t.Context()))
+	assert.Equal(t, []string{
+		"Logging in to " + d.stand.URL,
+		"Asking ws1 for a virtual desktop",
+		"Your desktop is running already: going back to it",
+		"Fetching the key to it",
+		"Starting the viewer",
+		"Connected: this ends when you close the viewer",
+	}, told.all)
+}
+
+func TestADirectorSaysWhatALoginNeeds(t *testing.T) {
+	d := newDesk(t, "")
+	d.stand.otp = dcvix.OTPRequired
+	engine, _ := d.engine(t, "")
+	options, err := engine.Reach(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, dcvix.OTPRequired, options.OTP)
+
+	d.stand.old = true
+	options, err = engine.Reach(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, dcvix.OTPOptional, options.OTP, "one of the 0.1 generation has no opinion")
+
+	d.stand.Close()
+	_, err = engine.Reach(t.Context())
+	require.ErrorIs(t, err, client.ErrUnreachable)
+}
+
+func TestLoginsThatCannotBeRightAreNotSent(t *testing.T) {
+	d := newDesk(t, "")
+	engine, _ := d.engine(t, "")
+	for name, req := range map[string]dcvix.LoginRequest{
+		"no user":           {Password: "x"},
+		"a line in a user":  {UserID: "a\nb", Password: "x"},
+		"an option as user": {UserID: "-x", Password: "x"},
+		"no password":       {UserID: "alice"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			require.Error(t, engine.Login(t.Context(), req))
+			assert.Zero(t, d.stand.seen("POST /v1/user/login"))
+		})
+	}
+}
+
+func TestSessionsStandBesideTheHostTheyRunOn(t *testing.T) {
+	tests := map[string]struct {
+		name, host string
+		same       bool
+	}{
+		"the same name":           {"ws1", "ws1", true},
+		"another case":            {"WS1", "ws1", true},
+		"a final dot":             {"ws1.lab.example.", "ws1.lab.example", true},
+		"a short name in policy":  {"ws1", "ws1.lab.example", true},
+		"a short name of a host":  {"ws1.lab.example", "ws1", true},
+		"another host":            {"ws1", "ws10", false},
+		"the same label, another": {"ws1.lab.example", "ws1.office.example", false},
+		"a host that is not said": {"ws1", "", false},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			d := newDesk(t, "")
+			d.stand.servers = []string{tt.name}
+			d.stand.sessions = []dcvix.Session{{ID: "x", Type: dcvix.SessionConsole, ServerID: dcvix.Hostname(tt.host)}}
+			engine, _ := d.engine(t, "")
+			require.NoError(t, engine.Login(t.Context(), login))
+			desktops, _, err := engine.Desktops(t.Context())
+			require.NoError(t, err)
+			assert.Equal(t, tt.same, len(desktops[0].Sessions) == 1)
+		})
+	}
+}
+
+func TestALoginThatRanOutIsSaidSo(t *testing.T) {
+	d := newDesk(t, "")
+	engine, _ := d.engine(t, "")
+	_, _, err := engine.Desktops(t.Context())
+	var refusal *dcvix.Error
+	require.ErrorAs(t, err, &refusal)
+	assert.Equal(t, dcvix.CodeUnauthenticated, refusal.Code)
+	require.ErrorAs(t, engine.Connect(t.Context(), "ws1", ""), &refusal)
+	_, err = engine.Close(t.Context(), "ws1", "")
+	require.ErrorAs(t, err, &refusal)
+}
+
+func TestCloseSaysWhatItClosedBeforeItFailed(t *testing.T) {
+	d := newDesk(t, "")
+	d.stand.sessions = []dcvix.Session{{ID: "a", ServerID: "ws1"}, {ID: "b", ServerID: "ws1"}, {ID: "c", ServerID: "ws1"}}
+	d.stand.refuse["DELETE /v1/sessions/b"] = dcvix.Problem{Status: 502, Detail: "ws1 does not answer."}
+	engine, _ := d.engine(t, "")
+	require.NoError(t, engine.Login(t.Context(), login))
+	closed, err := engine.Close(t.Context(), "ws1", "")
+	require.EqualError(t, err, "ws1 does not answer.")
+	assert.Equal(t, []dcvix.SessionID{"a"}, closed)
+}
+
+func TestSeveralDesktopsCanBeOpenAtOnce(t *testing.T) {
+	d := newDesk(t, "")
+	engine, _ := d.engine(t, "")
+	require.NoError(t, engine.Login(t.Context(), login))
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() { assert.NoError(t, engine.Connect(t.Context(), "ws1", dcvix.SessionVirtual)) })
+	}
+	wg.Wait()
+	left, err := os.ReadDir(filepath.Join(d.dir, "folder"))
+	require.NoError(t, err)
+	assert.Empty(t, left)
+}
+
+func TestTheEndOfTheContextEndsTheViewer(t *testing.T) {
+	d := newDesk(t, "stays")
+	engine, _ := d.engine(t, "")
+	require.NoError(t, engine.Login(t.Context(), login))
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- engine.Connect(ctx, "ws1", "") }()
+	require.Eventually(t, func() bool { _, err := os.Stat(d.record); return err == nil }, 20*time.Second, 10*time.Millisecond)
+	cancel()
+	err := <-ended
+	require.ErrorIs(t, err, context.Canceled)
+	var viewer *launchercmd.ViewerError
+	assert.NotErrorAs(t, err, &viewer, "a viewer that was asked to end has not failed")
+}
+
+func TestTheViewerIsFoundByItsName(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("links need a right of their own there")
+	}
+	d := newDesk(t, "")
+	bin := filepath.Join(d.dir, "bin")
+	require.NoError(t, os.Mkdir(bin, 0o700))
+	self, err := os.Executable()
+	require.NoError(t, err)
+	require.NoError(t, os.Symlink(self, filepath.Join(bin, "dcvviewer")))
+	t.Setenv("PATH", bin)
+	engine, _ := d.engine(t, "dcvviewer")
+	require.NoError(t, engine.Login(t.Context(), login))
+	require.NoError(t, engine.Connect(t.Context(), "ws1", ""))
+	assert.FileExists(t, d.record)
+}
+
+func TestAViewerThatCannotRunIsNotAskedFor(t *testing.T) {
+	d := newDesk(t, "")
+	text := filepath.Join(d.dir, "viewer")
+	require.NoError(t, os.WriteFile(text, []byte("not a program"), 0o600))
+	engine, _ := d.engine(t, text)
+	require.NoError(t, engine.Login(t.Context(), login))
+	require.ErrorIs(t, engine.Connect(t.Context(), "ws1", ""), launchercmd.ErrNoViewer)
+	assert.Zero(t, d.stand.seen("POST /v1/user/sessions"), "no session is started that nobody can look at")
+}
+
+func TestAProgramThatIsNoneLeavesNoFile(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("files have no x bit there")
+	}
+	d := newDesk(t, "")
+	text := filepath.Join(d.dir, "viewer")
+	require.NoError(t, os.WriteFile(text, []byte("\x7fELF, but not really"), 0o700))
+	engine, _ := d.engine(t, text)
+	require.NoError(t, engine.Login(t.Context(), login))
+	require.ErrorContains(t, engine.Connect(t.Context(), "ws1", ""), "the DCV viewer cannot be started")
+	left, err := os.ReadDir(filepath.Join(d.dir, "folder"))
+	require.NoError(t, err)
+	assert.Empty(t, left)
+}
+
+func TestALinkIsNoFolderForSecrets(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("links need a right of their own there")
+	}
+	d := newDesk(t, "")
+	open := filepath.Join(d.dir, "open")
+	require.NoError(t, os.Mkdir(open, fs.FileMode(0o777)))
+	require.NoError(t, os.Symlink(open, filepath.Join(d.dir, "folder")))
+	engine, _ := d.engine(t, "")
+	require.NoError(t, engine.Login(t.Context(), login))
+	require.ErrorContains(t, engine.Connect(t.Context(), "ws1", ""), "is no folder")
+}
