@@ -82,7 +82,6 @@ type director struct {
 	mu        sync.Mutex // guards what follows
 	approved  bool
 	fault     func(w http.ResponseWriter, r *http.Request) bool // true: it answered
-	certLife  time.Duration                                     // 0: as the CA has it
 	look      int
 	names     []string
 	leafOnly  bool // sends no CA in the handshake
