@@ -1,0 +1,203 @@
+package launchercmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/dcvix/dcvix"
+	"github.com/dcvix/dcvix/directorapi/client"
+)
+
+// The exit codes of the program.
+const (
+	ExitOK          = 0
+	ExitFailure     = 1   // anything that has no code of its own
+	ExitUsage       = 2   // the command line or the configuration file is wrong
+	ExitRefused     = 3   // the director refuses the login
+	ExitDirector    = 4   // the director is not reachable, not trusted, or no director
+	ExitViewer      = 5   // the viewer is missing or ended with an error
+	ExitInterrupted = 130 // Ctrl-C, or asked to end
+)
+
+// Options is what Main is started with. The zero value is the real process.
+type Options struct {
+	Args     []string  // nil means those of the process, without its name
+	Stdin    io.Reader // nil means os.Stdin
+	Stdout   io.Writer // nil means os.Stdout
+	Stderr   io.Writer // nil means os.Stderr
+	Terminal Terminal  // where a person is asked; nil means Stdin, when it is a terminal
+}
+
+// Main runs the launcher in a terminal and returns its exit code.
+func Main(opts Options) int {
+	if opts.Args == nil {
+		opts.Args = os.Args[1:]
+	}
+	if opts.Stdin == nil {
+		opts.Stdin = os.Stdin
+	}
+	if opts.Stdout == nil {
+		opts.Stdout = os.Stdout
+	}
+	if opts.Stderr == nil {
+		opts.Stderr = os.Stderr
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+
+	err := command(opts).ExecuteContext(ctx)
+	code := exitCode(ctx, err)
+	if err != nil && code != ExitInterrupted {
+		_, _ = fmt.Fprintln(opts.Stderr, "dcvix-launcher:", sentence(err))
+	}
+	return code
+}
+
+// errUsage marks what the person who typed the command can mend.
+var errUsage = errors.New("usage")
+
+// A usageError is an error of the command line or the configuration.
+type usageError struct{ error }
+
+// Is makes errors.Is(err, errUsage) true.
+func (usageError) Is(target error) bool { return target == errUsage }
+
+// Unwrap returns the error itself.
+func (e usageError) Unwrap() error { return e.error }
+
+func exitCode(ctx context.Context, err error) int {
+	var refusal *dcvix.Error
+	var untrusted *client.UntrustedError
+	var viewer *ViewerError
+	switch {
+	case err == nil:
+		return ExitOK
+	case ctx.Err() != nil:
+		return ExitInterrupted
+	case errors.Is(err, errUsage):
+		return ExitUsage
+	case errors.Is(err, client.ErrUnreachable), errors.Is(err, client.ErrNotDirector), errors.As(err, &untrusted):
+		return ExitDirector
+	case errors.Is(err, ErrNoViewer), errors.As(err, &viewer):
+		return ExitViewer
+	case errors.As(err, &refusal) && (refusal.Code == dcvix.CodeUnauthenticated || refusal.Code == dcvix.CodeOTPRequired):
+		return ExitRefused
+	default:
+		return ExitFailure
+	}
+}
+
+// sentence adds to an error what only this program knows: its own keys.
+func sentence(err error) string {
+	var untrusted *client.UntrustedError
+	if errors.As(err, &untrusted) && untrusted.Fingerprint != "" {
+		return err.Error() + " (ca-fingerprint or ca-file in dcvix-launcher.conf)"
+	}
+	return err.Error()
+}
+
+// flags are the words of one command line.
+type flags struct {
+	conf, connect, close, kind string
+	user, otp                  string
+	list, json, passwordStdin  bool
+}
+
+func command(opts Options) *cobra.Command {
+	cobra.MousetrapHelpText = "" // on Windows a double click is the usual way to start this
+	var f flags
+	cmd := &cobra.Command{
+		Use:   "dcvix-launcher",
+		Short: "Open a remote desktop in the DCV viewer",
+		Long: "Open a remote desktop in the DCV viewer.\n\n" +
+			"The director and the person are named in dcvix-launcher.conf, which is made at the first start.\n\n" +
+			"Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 login refused,\n" +
+			"4 director not reachable or not trusted, 5 viewer missing or ended with an error, 130 interrupted.",
+		Args:              noWords,
+		Version:           dcvix.Version,
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
+		RunE:              func(cmd *cobra.Command, _ []string) error { return run(cmd.Context(), opts, f) },
+	}
+	cmd.SetVersionTemplate("dcvix-launcher {{.Version}}\n")
+	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
+		return usageError{fmt.Errorf("%w: see --help", err)}
+	})
+	fs := cmd.Flags()
+	fs.StringVar(&f.conf, "conf", "", "read the configuration from `PATH`")
+	fs.BoolVar(&f.list, "list", false, "print your desktops")
+	fs.StringVar(&f.connect, "connect", "", "open a desktop on `SERVER` and wait until the viewer ends")
+	fs.StringVar(&f.close, "close", "", "close your session on `SERVER`")
+	fs.StringVar(&f.kind, "type", "", "`console` or virtual; without it the one that runs, else console")
+	fs.BoolVar(&f.json, "json", false, "with --list: print JSON")
+	fs.StringVar(&f.user, "user", "", "log in as `NAME` instead of user_id of the configuration")
+	fs.BoolVar(&f.passwordStdin, "password-stdin", false, "read the password from the first line of standard input")
+	fs.StringVar(&f.otp, "otp", "", "one-time password `CODE`, where one is asked for")
+	cmd.SetArgs(twoDashes(opts.Args))
+	cmd.SetIn(opts.Stdin)
+	cmd.SetOut(opts.Stdout)
+	cmd.SetErr(opts.Stderr)
+	return cmd
+}
+
+func noWords(_ *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usageError{fmt.Errorf("%s stands alone on the command line: write --connect %s to open a desktop, or see --help", show(args[0]), show(args[0]))}
+	}
+	return nil
+}
+
+// twoDashes writes -conf, -version and -help, the spelling of the 0.1
+// generation, with two dashes.
+func twoDashes(args []string) []string {
+	out := make([]string, len(args))
+	for i, arg := range args {
+		name, _, _ := strings.Cut(arg, "=")
+		if name == "-conf" || name == "-version" || name == "-help" {
+			arg = "-" + arg
+		}
+		out[i] = arg
+		if arg == "--" {
+			copy(out[i:], args[i:])
+			break
+		}
+	}
+	return out
+}
+
+// check refuses what cannot be done before anything is read or asked.
+func (f flags) check() (dcvix.SessionType, error) {
+	acts := 0
+	for _, given := range []bool{f.list, f.connect != "", f.close != ""} {
+		if given {
+			acts++
+		}
+	}
+	switch {
+	case acts == 0:
+		return "", errors.New("this build has no window: use --list to see your desktops, --connect SERVER to open one, --close SERVER to close one, and --help for the rest")
+	case acts > 1:
+		return "", errors.New("--list, --connect and --close exclude each other: give one of them")
+	case f.json && !f.list:
+		return "", errors.New("--json goes with --list only: leave it out")
+	case f.kind == "":
+		return "", nil
+	case f.list:
+		return "", errors.New("--type goes with --connect and --close only: leave it out")
+	}
+	kind, err := dcvix.ParseSessionType(f.kind)
+	if err != nil {
+		return "", fmt.Errorf("--type: %w", err)
+	}
+	return kind, nil
+}

@@ -1,0 +1,108 @@
+package launchercmd
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"golang.org/x/term"
+)
+
+// A Terminal is where a person can be asked.
+type Terminal interface {
+	// Ask shows a prompt and returns the line that the person enters, which is
+	// not echoed when secret. It returns the error of ctx when that ends first,
+	// and leaves the terminal as it was.
+	Ask(ctx context.Context, prompt string, secret bool) (string, error)
+}
+
+// errNoTerminal is completed with what to give instead.
+var errNoTerminal = errors.New("there is no terminal to ask on")
+
+// ask asks for a secret. instead names the flag for those without a terminal.
+func (t *terminalFront) ask(ctx context.Context, prompt, instead string) (string, error) {
+	return t.askFor(ctx, prompt, instead, true)
+}
+
+func (t *terminalFront) askOpen(ctx context.Context, prompt, instead string) (string, error) {
+	return t.askFor(ctx, prompt, instead, false)
+}
+
+func (t *terminalFront) askFor(ctx context.Context, prompt, instead string, secret bool) (string, error) {
+	terminal := t.opts.Terminal
+	if terminal == nil {
+		file, ok := t.opts.Stdin.(*os.File)
+		if !ok || t.flags.passwordStdin || !term.IsTerminal(int(file.Fd())) {
+			return "", fmt.Errorf("%w (%s): give %s", errNoTerminal, prompt, instead)
+		}
+		terminal = &realTerminal{in: file, out: t.opts.Stderr}
+	}
+	return terminal.Ask(ctx, prompt, secret)
+}
+
+// A realTerminal is the one that the program was started in.
+type realTerminal struct {
+	in  *os.File
+	out io.Writer
+}
+
+var _ Terminal = (*realTerminal)(nil)
+
+// Ask implements [Terminal]. The goroutine that reads outlives it when ctx ends:
+// a read from a terminal cannot be taken back, and the process ends then.
+func (t *realTerminal) Ask(ctx context.Context, prompt string, secret bool) (string, error) {
+	fd := int(t.in.Fd())
+	state, err := term.GetState(fd)
+	if err != nil {
+		return "", fmt.Errorf("%w: %w", errNoTerminal, err)
+	}
+	_, _ = fmt.Fprint(t.out, prompt+": ")
+	type answer struct {
+		line string
+		err  error
+	}
+	answers := make(chan answer, 1)
+	go func() {
+		if secret {
+			line, err := term.ReadPassword(fd)
+			answers <- answer{string(line), err}
+			return
+		}
+		line, err := firstLine(t.in)
+		answers <- answer{line, err}
+	}()
+	select {
+	case <-ctx.Done():
+		_ = term.Restore(fd, state)
+		say(t.out, "")
+		return "", ctx.Err()
+	case a := <-answers:
+		if secret {
+			say(t.out, "") // the person's Enter was not echoed
+		}
+		if errors.Is(a.err, io.EOF) {
+			return "", errors.New("nothing was entered")
+		}
+		return a.line, a.err
+	}
+}
+
+// maxLine bounds a line of input, in bytes.
+const maxLine = 4096
+
+// firstLine reads a line without its end.
+func firstLine(r io.Reader) (string, error) {
+	line, err := bufio.NewReader(io.LimitReader(r, maxLine+2)).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return "", fmt.Errorf("read standard input: %w", err)
+	}
+	line = strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r")
+	if len(line) > maxLine {
+		return "", fmt.Errorf("the first line of standard input is longer than %d bytes", maxLine)
+	}
+	return line, nil
+}

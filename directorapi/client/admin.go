@@ -1,0 +1,70 @@
+package client
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/dcvix/dcvix"
+)
+
+// Sessions returns all sessions. It needs an admin.
+func (c *Client) Sessions(ctx context.Context) ([]dcvix.Session, error) {
+	var sessions []dcvix.Session
+	_, err := c.do(ctx, call{method: http.MethodGet, path: dcvix.PathSessions, out: &sessions})
+	return sessions, err
+}
+
+// AdminCreateSession starts a session for the user that req names. It needs an
+// admin.
+func (c *Client) AdminCreateSession(ctx context.Context, req dcvix.CreateSessionRequest) (dcvix.CreateSessionResponse, error) {
+	return c.create(ctx, dcvix.PathSessions, req)
+}
+
+// Hosts returns the hosts that report, each with its sessions. It needs an
+// admin.
+func (c *Client) Hosts(ctx context.Context) ([]dcvix.Server, error) {
+	var hosts []dcvix.Server
+	_, err := c.do(ctx, call{method: http.MethodGet, path: dcvix.PathServers, out: &hosts})
+	return hosts, err
+}
+
+// Agents returns the agents in the given state, or all when it is empty. It
+// needs an admin.
+func (c *Client) Agents(ctx context.Context, state dcvix.AgentState) ([]dcvix.Agent, error) {
+	var agents []dcvix.Agent
+	path := query(dcvix.PathAdminAgents, [2]string{"state", string(state)})
+	_, err := c.do(ctx, call{method: http.MethodGet, path: path, out: &agents})
+	return agents, err
+}
+
+// Approve lets a pending agent in, or accepts the name that a registered one
+// wishes. It needs an admin. The error has code [dcvix.CodeConflict] when
+// another agent holds the name.
+func (c *Client) Approve(ctx context.Context, id dcvix.AgentID, req dcvix.ApproveRequest) error {
+	return c.act(ctx, id, call{path: dcvix.Path(dcvix.PathAdminAgentApprove, string(id)), body: req})
+}
+
+// Deny forgets a pending agent. It needs an admin.
+func (c *Client) Deny(ctx context.Context, id dcvix.AgentID) error {
+	return c.act(ctx, id, call{path: dcvix.Path(dcvix.PathAdminAgentDeny, string(id))})
+}
+
+// Revoke shuts a registered agent out. It needs an admin.
+func (c *Client) Revoke(ctx context.Context, id dcvix.AgentID) error {
+	return c.act(ctx, id, call{path: dcvix.Path(dcvix.PathAdminAgentRevoke, string(id))})
+}
+
+// Reactivate lets a revoked agent in again. It needs an admin; a director of the
+// 0.1 generation cannot do it.
+func (c *Client) Reactivate(ctx context.Context, id dcvix.AgentID) error {
+	return c.act(ctx, id, call{path: dcvix.Path(dcvix.PathAdminAgentReactivate, string(id)), new: true})
+}
+
+func (c *Client) act(ctx context.Context, id dcvix.AgentID, call call) error {
+	if err := checkSegment(string(id)); err != nil {
+		return err
+	}
+	call.method = http.MethodPost
+	_, err := c.do(ctx, call)
+	return err
+}
