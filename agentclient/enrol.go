@@ -124,8 +124,12 @@ func (a *Agent) accept(ctx context.Context, g grant, director []*x509.Certificat
 	anchor := a.anchor.Load()
 	switch {
 	case anchor == nil:
+		if director[0].CheckSignatureFrom(g.ca) != nil {
+			return &trustError{sentence: fmt.Sprintf(
+				"the director gives the CA %s, which did not issue the certificate it shows: somebody may be in between; nothing was stored", ca.FingerprintOf(g.ca))}
+		}
 		if err := a.checkDirector(director, g.ca); err != nil {
-			return fmt.Errorf("the CA that the director gives is not its own: %w", err)
+			return err
 		}
 	case !anchor.Equal(g.ca):
 		return &trustError{sentence: fmt.Sprintf("the director gives the CA %s but %s is trusted: nothing was stored",

@@ -165,7 +165,7 @@ func refuse(w http.ResponseWriter, status int, sentence string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
-	_, _ = io.WriteString(w, sentence+"\n") // a caller that is gone is no matter of ours
+	_, _ = io.WriteString(w, sentence+"\n") //nolint:gosec // plain text, said so above, for a program; a caller that is gone is no matter of ours
 }
 
 // answer writes JSON.
