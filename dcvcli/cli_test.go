@@ -231,3 +231,36 @@ func TestACallerWhoLeavesIsNotATimeout(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 	assert.False(t, errors.Is(err, context.DeadlineExceeded))
 }
+
+func TestOneSessionAndItsConnectionsAreReadAsStrictly(t *testing.T) {
+	tests := map[string]string{
+		"cut off":       `{"id":"a"`,
+		"no id":         `{"owner":"alice"}`,
+		"an odd time":   `{"id":"a","connection-time":1,"creation-time":1}`,
+		"prose":         "The weather is fine.",
+		"nothing":       "",
+		"another shape": `"a"`,
+	}
+	for name, out := range tests {
+		t.Run(name, func(t *testing.T) {
+			cli := newCLI(t, "linux", printing([]byte(out)))
+			_, err := cli.Describe(t.Context(), "a")
+			require.ErrorIs(t, err, dcvcli.ErrUnknownForm)
+			_, err = cli.Connections(t.Context(), "a")
+			require.ErrorIs(t, err, dcvcli.ErrUnknownForm)
+		})
+	}
+}
+
+func TestAMissingCommandIsNotTriedInAnotherForm(t *testing.T) {
+	runs := 0
+	cli := newCLI(t, "linux", func(context.Context, ...string) ([]byte, error) {
+		runs++
+		return nil, dcvcli.ErrNotInstalled
+	})
+	_, err := cli.List(t.Context())
+	require.ErrorIs(t, err, dcvcli.ErrNotInstalled)
+	_, err = cli.Describe(t.Context(), "a")
+	require.ErrorIs(t, err, dcvcli.ErrNotInstalled)
+	assert.Equal(t, 2, runs)
+}

@@ -25,6 +25,7 @@ import (
 // directory of its state.
 func program(t testing.TB, name string) (path, state string) {
 	t.Helper()
+	t.Setenv("GORACE", "atexit_sleep_ms=0") // else the race detector holds every process for a second
 	self, err := os.Executable()
 	require.NoError(t, err)
 	dir := t.TempDir()

@@ -416,3 +416,36 @@ func TestDialNeedsToKnowWhere(t *testing.T) {
 	_, err := dcvclitest.Dial(t.Context(), dcvclitest.Target{Host: "localhost", Session: "s"})
 	require.Error(t, err)
 }
+
+func TestADialThatIsGivenUpLeavesNobodyConnected(t *testing.T) {
+	asked, answer := make(chan struct{}), make(chan struct{})
+	verifier := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		close(asked)
+		<-answer
+		_, _ = io.WriteString(w, yesToAlice)
+	}))
+	t.Cleanup(verifier.Close)
+	server := start(t, dcvclitest.ServerConfig{VerifierURL: verifier.URL})
+	ctx, giveUp := context.WithCancel(t.Context())
+	go func() {
+		<-asked
+		giveUp()
+	}()
+	_, err := dcvclitest.Dial(ctx, dcvclitest.Target{Host: "ws1.localhost", Port: server.port, Session: "s", Token: "any"})
+	require.ErrorIs(t, err, context.Canceled)
+	close(answer)
+	server.stop()
+	state, err := server.dcv.State()
+	require.NoError(t, err)
+	assert.Empty(t, state.Sessions[0].Connections)
+}
+
+func TestHostileNamesForgeNoLogLine(t *testing.T) {
+	server := start(t, dcvclitest.ServerConfig{VerifierURL: tokens(t)})
+	_, err := server.dial(t, "x\nlevel=INFO msg=forged "+strings.Repeat("y", 1000), "token-of-alice")
+	require.ErrorIs(t, err, dcvclitest.ErrRefused)
+	for line := range strings.Lines(server.logs.String()) {
+		assert.False(t, strings.HasPrefix(line, "level=INFO msg=forged"), line)
+		assert.Less(t, len(line), 1000)
+	}
+}

@@ -7,7 +7,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/pem"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -26,20 +25,15 @@ import (
 	"github.com/dcvix/dcvix/dcvcli"
 )
 
-// fakehost is the path of the program, built once.
-var fakehost string
-
-func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("", "fakehost")
-	if err != nil {
-		panic(err)
-	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	fakehost = filepath.Join(dir, "fakehost")
-	if out, err := exec.Command("go", "build", "-o", fakehost, ".").CombinedOutput(); err != nil {
-		panic(fmt.Sprintf("build: %v: %s", err, out))
-	}
-	m.Run()
+// program returns the path of fakehost under a name of its own.
+func program(t *testing.T, name string) string {
+	t.Helper()
+	t.Setenv("GORACE", "atexit_sleep_ms=0") // else the race detector holds every process for a second
+	self, err := os.Executable()
+	require.NoError(t, err)
+	path := filepath.Join(t.TempDir(), name)
+	require.NoError(t, os.Symlink(self, path))
+	return path
 }
 
 // process is a program that runs.
@@ -52,7 +46,7 @@ type process struct {
 // launch starts the program and waits for its first line, "" when it prints none.
 func launch(t *testing.T, args ...string) *process {
 	t.Helper()
-	p := &process{cmd: exec.CommandContext(t.Context(), fakehost, args...), stderr: &bytes.Buffer{}}
+	p := &process{cmd: exec.CommandContext(t.Context(), program(t, "fakehost"), args...), stderr: &bytes.Buffer{}}
 	p.cmd.Stderr = p.stderr
 	stdout, err := p.cmd.StdoutPipe()
 	require.NoError(t, err)
@@ -107,7 +101,7 @@ func newWorld(t *testing.T) world {
 
 	command := filepath.Join(dir, "ws1", "dcv")
 	require.NoError(t, os.Mkdir(filepath.Dir(command), 0o700))
-	require.NoError(t, os.Symlink(fakehost, command))
+	require.NoError(t, os.Symlink(program(t, "fakehost"), command))
 	cli, err := dcvcli.New(dcvcli.Config{Path: command, Platform: "linux"})
 	require.NoError(t, err)
 	require.NoError(t, cli.Create(t.Context(), dcvcli.CreateOptions{ID: "s", Type: dcvcli.Virtual, Owner: "alice"}))
@@ -209,6 +203,13 @@ func TestAViewerSaysWhyItCannotConnect(t *testing.T) {
 	}
 }
 
+func TestUnderTheNameOfTheViewerItIsTheViewer(t *testing.T) {
+	w := newWorld(t)
+	out, err := exec.CommandContext(t.Context(), program(t, "dcvviewer"), "--for=1ms", w.connectionFile(t, "authtoken=s3cret-token")).Output()
+	require.NoError(t, err)
+	assert.Equal(t, connected, string(out))
+}
+
 func TestAServerThatStopsEndsItsViewers(t *testing.T) {
 	w := newWorld(t)
 	v := launch(t, "viewer", w.connectionFile(t, "authtoken=s3cret-token"))
@@ -220,8 +221,7 @@ func TestAServerThatStopsEndsItsViewers(t *testing.T) {
 }
 
 func TestTheCommandFindsItsState(t *testing.T) {
-	dir := t.TempDir()
-	require.NoError(t, os.Symlink(fakehost, filepath.Join(dir, "dcv")))
+	dir := filepath.Dir(program(t, "dcv"))
 	run := func(env []string, name string, args ...string) string {
 		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 		defer cancel()
@@ -238,7 +238,7 @@ func TestTheCommandFindsItsState(t *testing.T) {
 	elsewhere := beside + filepath.Join(dir, "elsewhere")
 	assert.Contains(t, run([]string{elsewhere}, filepath.Join(dir, "dcv"), "list-sessions"), "no sessions")
 	byName := beside + filepath.Join(dir, "state")
-	assert.Contains(t, run([]string{byName}, fakehost, "dcv", "list-sessions"), "'a'")
+	assert.Contains(t, run([]string{byName}, program(t, "fakehost"), "dcv", "list-sessions"), "'a'")
 	onPath := "PATH=" + dir + string(os.PathListSeparator) + os.Getenv("PATH")
 	if sh, err := exec.LookPath("sh"); err == nil {
 		assert.Contains(t, run([]string{beside, onPath}, sh, "-c", "dcv list-sessions"), "'a'")
