@@ -1,0 +1,139 @@
+package agentcmd
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/dcvix/dcvix"
+	"github.com/dcvix/dcvix/agentclient"
+	"github.com/dcvix/dcvix/ca"
+	"github.com/dcvix/dcvix/cmd/internal/inifile"
+	"github.com/dcvix/dcvix/cmd/internal/logging"
+)
+
+// config is the content of dcvix-agent.conf. The keys that messages of a later
+// moment name are kept.
+type config struct {
+	set *inifile.Set
+	log logging.Config
+
+	directorHost      string
+	directorPort      int
+	agentPort         int
+	bindAddress       string
+	tags              []string
+	dcvPath           string
+	dcvPort           int
+	updateInterval    time.Duration
+	dataDir           string
+	registrationToken string
+	caFingerprint     string
+	hostname          string
+
+	directorHostKey, agentPortKey, dcvPathKey, dataDirKey, hostnameKey *inifile.Key
+}
+
+func newConfig() *config {
+	c := &config{set: inifile.New("dcvix-agent")}
+	s := c.set.Section("agent")
+	c.directorHostKey = s.String(&c.directorHost, "director_host", "127.0.0.1", "name or address of the director, as its certificate has it").Check(checkHost)
+	s.Int(&c.directorPort, "director_port", agentclient.DefaultDirectorPort, "port of the director").Range(1, 65535)
+	c.agentPortKey = s.Int(&c.agentPort, "agent_port", agentclient.DefaultAgentPort, "port that the director calls this host on").Range(1024, 65535)
+	s.String(&c.bindAddress, "bind_address", "0.0.0.0", "address to listen on; 0.0.0.0 means every IPv4 address, :: every one").Check(checkAddress)
+	s.List(&c.tags, "tags", "", "words that describe this host to the director, separated by commas")
+	c.dcvPathKey = s.Path(&c.dcvPath, "dcv_path", defaultDCVPath, "the dcv command; empty means where DCV installs it")
+	s.Int(&c.dcvPort, "dcv_port", 8443, "port on which the DCV server of this host takes viewers and browsers").Range(1, 65535)
+	s.Duration(&c.updateInterval, "update_interval", 30*time.Second, "time between reports; 0 turns them off").Check(checkInterval)
+	s.Reserved("reap_interval", "seconds between checks for idle sessions")
+	c.dataDirKey = s.Path(&c.dataDir, "data_dir", defaultDataDir(), "folder of the agent's identity: agent.guid, agent.key, agent.crt, ca.pem").Check(notEmpty)
+	s.Secret(&c.registrationToken, "registration_token", "", "token of a director that lets no host register without one")
+	s.String(&c.caFingerprint, "ca_fingerprint", "", "SHA-256 of the director's CA, which makes the first contact safe").Check(checkFingerprint)
+	c.hostnameKey = s.String(&c.hostname, "hostname", "", "name of this host for the director; empty means its own").Check(checkHostname)
+	logging.Declare(c.set, &c.log)
+	return c
+}
+
+func checkHost(value string) error {
+	if strings.Contains(value, ",") {
+		return fmt.Errorf("%.80q is a list: name one director", value)
+	}
+	if _, err := dcvix.ParseHostname(value); err != nil && net.ParseIP(value) == nil {
+		return fmt.Errorf("%.80q is neither a host name nor an address: write it without scheme and port", value)
+	}
+	return nil
+}
+
+func checkAddress(value string) error {
+	if value != "" && net.ParseIP(value) == nil {
+		return fmt.Errorf("%.80q is not an address of this host: write one such as 0.0.0.0 or 10.0.0.5", value)
+	}
+	return nil
+}
+
+func checkInterval(value string) error {
+	if d, err := time.ParseDuration(value); err == nil && d > 0 && d < time.Second {
+		return fmt.Errorf("%s is too short: write 1s or more, or 0 for no reports", value)
+	}
+	return nil
+}
+
+func notEmpty(value string) error {
+	if value == "" {
+		return errors.New("it is empty: name a folder, or remove the line")
+	}
+	return nil
+}
+
+func checkFingerprint(value string) error {
+	if value == "" {
+		return nil
+	}
+	_, err := ca.ParseFingerprint(value)
+	return err
+}
+
+func checkHostname(value string) error {
+	if value == "" {
+		return nil
+	}
+	_, err := dcvix.ParseHostname(value)
+	return err
+}
+
+// load reads the file and the environment. All errors are the operator's.
+func (c *config) load(opts Options, f flags) (path string, err error) {
+	path, err = inifile.Find(f.conf, inifile.Candidates("agent"))
+	if err == nil {
+		err = c.set.Load(inifile.Source{Path: path, Environ: opts.Environ, Lenient: f.lenient})
+	}
+	if err != nil {
+		return "", usageError{err}
+	}
+	return path, nil
+}
+
+// writeConfig writes the default file, for its owner alone: a token may come in.
+func writeConfig(path string) error {
+	var b bytes.Buffer
+	if err := newConfig().set.WriteDefault(&b); err != nil {
+		return err
+	}
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return usageError{fmt.Errorf("%s is there already: remove it, or write to another path", path)}
+	}
+	if err != nil {
+		return usageError{fmt.Errorf("the configuration cannot be written: %w: choose a path in a folder that you may write", err)}
+	}
+	_, err = file.Write(b.Bytes())
+	if err := errors.Join(err, file.Close()); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return nil
+}

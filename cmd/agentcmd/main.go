@@ -1,0 +1,147 @@
+// Package agentcmd assembles the program dcvix-agent: configuration file, flags,
+// logging, signals and the figures of the host around package agentclient.
+//
+// It decides nothing about the director, certificates or sessions.
+package agentcmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/dcvix/dcvix"
+)
+
+// The exit codes of the program.
+const (
+	ExitOK      = 0
+	ExitFailure = 1 // this host does not let the agent work: folder, port, key, log
+	ExitUsage   = 2 // the command line or the configuration file is wrong
+)
+
+// Options is what Main is started with. The zero value is the real process.
+type Options struct {
+	Args    []string  // nil means those of the process, without its name
+	Environ []string  // nil means that of the process
+	Stdout  io.Writer // nil means os.Stdout
+	Stderr  io.Writer // nil means os.Stderr
+}
+
+// Main runs the agent until the process is asked to end, and returns its exit
+// code. The first interrupt or SIGTERM lets calls under way finish; the second
+// one kills.
+func Main(opts Options) int {
+	if opts.Args == nil {
+		opts.Args = os.Args[1:]
+	}
+	if opts.Environ == nil {
+		opts.Environ = os.Environ()
+	}
+	if opts.Stdout == nil {
+		opts.Stdout = os.Stdout
+	}
+	if opts.Stderr == nil {
+		opts.Stderr = os.Stderr
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // from here on a signal has its usual effect
+
+	err := command(opts).ExecuteContext(ctx)
+	if err == nil {
+		return ExitOK
+	}
+	for line := range strings.SplitSeq(err.Error(), "\n") {
+		_, _ = fmt.Fprintln(opts.Stderr, "dcvix-agent:", line) // nobody is left to hear of a failure
+	}
+	if errors.Is(err, errUsage) {
+		return ExitUsage
+	}
+	return ExitFailure
+}
+
+// errUsage marks what the person who started the command can mend in its words
+// or its configuration file.
+var errUsage = errors.New("usage")
+
+// A usageError is an error of the command line or the configuration.
+type usageError struct{ error }
+
+// Is makes errors.Is(err, errUsage) true.
+func (usageError) Is(target error) bool { return target == errUsage }
+
+// Unwrap returns the error itself.
+func (e usageError) Unwrap() error { return e.error }
+
+// flags are the words of one command line.
+type flags struct {
+	conf, writeConfig string
+	lenient           bool
+}
+
+func command(opts Options) *cobra.Command {
+	cobra.MousetrapHelpText = "" // services of Windows are not started from a terminal
+	var f flags
+	cmd := &cobra.Command{
+		Use:   "dcvix-agent",
+		Short: "Connect this DCV host to its director",
+		Long: "Connect this DCV host to its director: report its sessions and its load, and\n" +
+			"start and close sessions when the director asks.\n\n" +
+			"Without --conf it reads dcvix-agent.conf from the system's folder, else from\n" +
+			"beside the program, else from the working directory. Every key can also be given\n" +
+			"in the environment: DCVIX_AGENT_DIRECTOR_HOST is director_host in [agent].\n\n" +
+			"Exit codes: 0 stopped as asked, 1 this host does not let it work,\n" +
+			"2 wrong usage or configuration.",
+		Args:              noWords,
+		Version:           dcvix.Version,
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if f.writeConfig != "" {
+				return writeConfig(f.writeConfig)
+			}
+			return run(cmd.Context(), opts, f)
+		},
+	}
+	cmd.SetVersionTemplate("dcvix-agent {{.Version}}\n")
+	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
+		return usageError{fmt.Errorf("%w: see --help", err)}
+	})
+	fs := cmd.Flags()
+	fs.StringVar(&f.conf, "conf", "", "read the configuration from `PATH`")
+	fs.StringVar(&f.writeConfig, "write-config", "", "write a commented default configuration to `PATH` and end")
+	fs.BoolVar(&f.lenient, "lenient", false, "only warn of unknown keys in the configuration")
+	cmd.SetArgs(twoDashes(opts.Args))
+	cmd.SetOut(opts.Stdout)
+	cmd.SetErr(opts.Stderr)
+	return cmd
+}
+
+func noWords(_ *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usageError{fmt.Errorf("%.80q on the command line means nothing: see --help", args[0])}
+	}
+	return nil
+}
+
+// twoDashes writes -conf, -version and -help, the spelling of the 0.1
+// generation, with two dashes.
+func twoDashes(args []string) []string {
+	out := make([]string, len(args))
+	for i, arg := range args {
+		name, _, _ := strings.Cut(arg, "=")
+		if name == "-conf" || name == "-version" || name == "-help" {
+			arg = "-" + arg
+		}
+		out[i] = arg
+	}
+	return out
+}

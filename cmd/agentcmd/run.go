@@ -1,0 +1,172 @@
+package agentcmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/dcvix/dcvix"
+	"github.com/dcvix/dcvix/agentclient"
+	"github.com/dcvix/dcvix/cmd/internal/logging"
+	"github.com/dcvix/dcvix/dcvcli"
+)
+
+// run is the life of the program.
+func run(ctx context.Context, opts Options, f flags) (err error) {
+	c := newConfig()
+	path, err := c.load(opts, f)
+	if err != nil {
+		return err
+	}
+	c.log.Stderr = opts.Stderr
+	logger, logs, err := logging.Open("dcvix-agent", c.log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, logs.Close()) }()
+	c.greet(ctx, logger, path)
+	unlock, err := c.lockDataDir()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if err := c.tryPort(ctx); err != nil {
+		return err
+	}
+	agent, err := c.agent(ctx, logger)
+	if err != nil {
+		return err
+	}
+	err = agent.Run(ctx)
+	if err == nil {
+		logger.InfoContext(context.WithoutCancel(ctx), "stopped", slog.Any("cause", context.Cause(ctx)))
+	}
+	return err
+}
+
+// greet says what the agent was told and by whom.
+func (c *config) greet(ctx context.Context, logger *slog.Logger, path string) {
+	logger.InfoContext(ctx, "dcvix-agent starts", slog.String("version", dcvix.Version), slog.String("configuration", path))
+	if path == "" {
+		logger.WarnContext(ctx, "no configuration file was found, the defaults are used: write one with --write-config")
+	}
+	c.set.LogNotes(ctx, logger)
+	if !c.directorHostKey.IsSet() {
+		logger.WarnContext(ctx, "no director is configured, it is looked for on this host",
+			slog.String("key", c.directorHostKey.Where()), slog.String("director_host", c.directorHost))
+	}
+}
+
+// lockDataDir makes the folder and keeps other agents off it. Two agents with
+// one key would take the place of each other at the director by turns.
+func (c *config) lockDataDir() (unlock func(), err error) {
+	unusable := func(err error) error {
+		return fmt.Errorf("the data folder cannot be used: %w: name a folder in %s that this user may write", err, c.dataDirKey.Where())
+	}
+	if err := os.MkdirAll(c.dataDir, 0o700); err != nil {
+		return nil, unusable(err)
+	}
+	unlock, err = lock(c.dataDir)
+	if errors.Is(err, errLocked) {
+		return nil, fmt.Errorf("another agent uses the data folder %s: stop it, or give this one another in %s", c.dataDir, c.dataDirKey.Where())
+	}
+	if err != nil {
+		return nil, unusable(err)
+	}
+	return unlock, nil
+}
+
+// tryPort finds out now what else would come to light only after an admin
+// approved the agent: until then it does not listen.
+func (c *config) tryPort(ctx context.Context) error {
+	ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", net.JoinHostPort(c.bindAddress, strconv.Itoa(c.agentPort)))
+	if err != nil {
+		return fmt.Errorf("the director could not call this host: %w: stop the program that has the port, or change %s", err, c.agentPortKey.Where())
+	}
+	return ln.Close()
+}
+
+func (c *config) agent(ctx context.Context, logger *slog.Logger) (*agentclient.Agent, error) {
+	hostname, others, err := c.names(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := os.Stat(c.dcvPath); c.dcvPath != "" && err != nil {
+		logger.WarnContext(ctx, "the dcv command cannot be found, the director is told so until it is there: install the DCV server or correct dcv_path",
+			slog.String("key", c.dcvPathKey.Where()), slog.String("dcv_path", c.dcvPath))
+	}
+	dcv, err := dcvcli.New(dcvcli.Config{Path: c.dcvPath})
+	if err != nil {
+		return nil, err
+	}
+	interval := c.updateInterval
+	if interval == 0 {
+		interval = -1 // off
+	}
+	agent, err := agentclient.New(agentclient.Config{
+		DirectorURL:       "https://" + net.JoinHostPort(c.directorHost, strconv.Itoa(c.directorPort)),
+		StateDir:          c.dataDir,
+		Hostname:          hostname,
+		OtherNames:        others,
+		AgentPort:         c.agentPort,
+		BindAddress:       c.bindAddress,
+		DCVPort:           c.dcvPort,
+		Tags:              withPlatform(c.tags),
+		UpdateInterval:    interval,
+		RegistrationToken: c.registrationToken,
+		CAFingerprint:     c.caFingerprint,
+		DCV:               dcv,
+		Stats:             hostStats{},
+		Logger:            logger,
+	})
+	if err != nil {
+		return nil, usageError{err}
+	}
+	return agent, nil
+}
+
+// withPlatform adds the operating system, as agents of the 0.1 generation do:
+// policies may rely on it.
+func withPlatform(tags []string) []string {
+	for _, t := range tags {
+		if strings.EqualFold(t, runtime.GOOS) {
+			return tags
+		}
+	}
+	return append(tags, runtime.GOOS)
+}
+
+// names returns the name of this host for the director, and those besides that
+// it is known by: it may be dialled by its short name or by its full one.
+func (c *config) names(ctx context.Context) (string, []string, error) {
+	name := c.hostname
+	if name == "" {
+		own, err := os.Hostname()
+		if err != nil {
+			return "", nil, fmt.Errorf("the name of this host cannot be found out: %w: set %s", err, c.hostnameKey.Where())
+		}
+		name = own
+	}
+	host, err := dcvix.ParseHostname(name)
+	if err != nil {
+		return "", nil, usageError{fmt.Errorf("the name of this host cannot be used: %w: set %s", err, c.hostnameKey.Where())}
+	}
+	const patience = 2 * time.Second // a name service that is down must not keep the agent from starting
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	full, err := net.DefaultResolver.LookupCNAME(ctx, string(host))
+	if err != nil {
+		return string(host), nil, nil // most hosts do well without
+	}
+	if other, err := dcvix.ParseHostname(full); err == nil && other != host && other.FirstLabel() == host.FirstLabel() {
+		return string(host), []string{string(other)}, nil
+	}
+	return string(host), nil, nil
+}
