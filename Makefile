@@ -1,0 +1,76 @@
+# The commands of this repository. "make help" lists them.
+
+export GOTOOLCHAIN ?= local
+GO      ?= go
+TOOLS   := $(CURDIR)/.tools
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo 0.2.0-dev)
+LDFLAGS := -s -w -X github.com/dcvix/dcvix.Version=$(VERSION)
+PROGRAMS := dcvix-director dcvix-agent dcvix-launcher
+
+# Pinned, and never in go.mod: they would bring hundreds of modules.
+LINT      := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+BENCHSTAT := golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
+
+TESTS   ?= ./...
+SEED    ?=
+FUZZTIME ?= 30s
+
+.PHONY: help
+help: ## List the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+.PHONY: run
+run: build-demo ## Run the whole system on this machine; Ctrl-C stops it, state stays in .run/
+	@bin/demo -dir .run -bin bin
+
+.PHONY: build
+build: ## Build the three programs into bin/
+	@for p in $(PROGRAMS); do CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/$$p || exit 1; done
+
+.PHONY: build-demo
+build-demo: build
+	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./examples/fakehost ./examples/demo
+
+.PHONY: clean
+clean: ## Remove what build and run made
+	rm -rf bin .run
+
+.PHONY: test
+test: need-test pages-check ## Run every test with the race detector, the long ones in their short form
+	@DCVIX_ALL=1 $(GO) test -race -shuffle=on -timeout 20m $(TESTS)
+
+.PHONY: test-long
+test-long: need-test ## Run the long tests in their full form, and each fuzz target for FUZZTIME
+	@DCVIX_ALL=1 DCVIX_LONG=1 $(GO) test -race -shuffle=on -timeout 120m $(TESTS)
+	@$(MAKE) fuzz
+
+.PHONY: fuzz
+fuzz: ## Fuzz every target for FUZZTIME (30s)
+	@GO=$(GO) FUZZTIME=$(FUZZTIME) scripts/fuzz
+
+.PHONY: bench
+bench: ## Run the benchmarks six times and summarise them with benchstat
+	@mkdir -p $(TOOLS)
+	@test -x $(TOOLS)/benchstat || GOBIN=$(TOOLS) $(GO) install $(BENCHSTAT)
+	@$(GO) test -run '^$$' -bench . -count 6 -benchtime 200ms ./... | tee $(TOOLS)/bench.txt | grep -E '^(ok|FAIL|---)' || true
+	@$(TOOLS)/benchstat $(TOOLS)/bench.txt
+
+.PHONY: lint
+lint: ## Check style and architecture with golangci-lint
+	@mkdir -p $(TOOLS)
+	@test -x $(TOOLS)/golangci-lint || GOBIN=$(TOOLS) $(GO) install $(LINT)
+	@$(TOOLS)/golangci-lint run ./...
+
+.PHONY: pages
+pages: need-node ## Build the web pages into directorapi/ui/dist, to be committed
+	@cd directorapi/ui && . ../../scripts/env && npm run --silent gen && npm run --silent build
+
+.PHONY: pages-check
+pages-check: need-node
+	@scripts/pages-check
+
+.PHONY: need-test need-node
+need-test:
+	@scripts/need gcc chromium openssl
+need-node:
+	@scripts/need node
