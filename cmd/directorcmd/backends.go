@@ -32,7 +32,7 @@ func Backends() map[string]BackendFactory {
 func externalBackend(s *Section) BackendOpener {
 	var command, args string
 	var timeout time.Duration
-	s.Path(&command, "external_command", "/usr/bin/external-auth", "program that gets user, password and one-time password as three lines; exit 0 = good, 1 = refused")
+	s.Program(&command, "external_command", "/usr/bin/external-auth", "program that gets user, password and one-time password as three lines; exit 0 = good, 1 = refused")
 	s.String(&args, "args", "", "its arguments, separated by spaces")
 	s.Duration(&timeout, "timeout", 10*time.Second, "after which it is killed").Between(time.Second, 5*time.Minute)
 	return func(_ context.Context, logger *slog.Logger) (auth.Authenticator, error) {

@@ -34,7 +34,7 @@ func declare(s *settings) {
 	s.brokerKey = sec.String(&s.broker, "broker", "", "URL of the director").Required("https://director.example:8445")
 	sec.String(&s.user, "user_id", "", "user name to log in with")
 	sec.Bool(&s.otp, "otp", false, "ask for a one-time password")
-	sec.String(&s.command, "command", defaultCommand, "the DCV viewer: a name or a path")
+	sec.Program(&s.command, "command", defaultCommand, "the DCV viewer: a name or a path")
 	sec.Bool(&s.acceptUntrusted, "accept-untrusted-cert", false, "do not check who the director is; passwords can then be read on the way")
 	s.fileKey = sec.Path(&s.caFile, "ca-file", "", "PEM file of the CA that signed the director's certificate; empty means the system's")
 	s.fingerprintKey = sec.String(&s.caFingerprint, "ca-fingerprint", "", "SHA-256 of that CA's certificate, instead of ca-file").Check(func(v string) error {

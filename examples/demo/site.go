@@ -213,7 +213,7 @@ Try it in another terminal:
   %[5]s --connect ws1 --password-stdin < %[6]s
   %[5]s --close ws1 --password-stdin < %[6]s
 
-Policy: %[7]s, a change counts at once.  Logs: %[8]s
+Policy: %[7]s, a change counts within seconds.  Logs: %[8]s
 Ctrl-C stops everything; the next run goes on with it; "make clean" removes it.
 `, s.url(), rel(filepath.Join(s.dir, "director", ca.CertFile)), s.passwords["alice"], s.passwords["admin"],
 		launcher, password, rel(filepath.Join(s.dir, "policydb")), rel(filepath.Join(s.dir, "*.log")))

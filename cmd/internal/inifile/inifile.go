@@ -20,6 +20,7 @@ package inifile
 
 import (
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -111,6 +112,22 @@ func (s *Section) Secret(p *string, key, def, usage string) *Key {
 	k := s.String(p, key, def, usage)
 	k.kind = kindSecret
 	return k
+}
+
+// Program declares a program to run: a plain name is left to be looked up in
+// PATH, anything else is a [Section.Path].
+func (s *Section) Program(p *string, key, def, usage string) *Key {
+	resolve := func(raw string) string {
+		if raw == filepath.Base(raw) {
+			return raw
+		}
+		return s.set.resolve(raw)
+	}
+	return s.add(&Key{
+		name: key, usage: usage, def: def,
+		reset:  func() { *p = resolve(def) },
+		assign: func(raw string) error { *p = resolve(raw); return nil },
+	})
 }
 
 // Path declares a file or folder. Relative ones count from the folder of the

@@ -338,6 +338,25 @@ func TestPathsCountFromTheFile(t *testing.T) {
 	})
 }
 
+func TestProgramsAreNamesOrPaths(t *testing.T) {
+	path := write(t, "")
+	dir := filepath.Dir(path)
+	for given, want := range map[string]string{
+		"dcvviewer":                       "dcvviewer",
+		"./dcvviewer":                     filepath.Join(dir, "dcvviewer"),
+		"bin/dcvviewer":                   filepath.Join(dir, "bin", "dcvviewer"),
+		filepath.Join(dir, "elsewhere/x"): filepath.Join(dir, "elsewhere/x"),
+		"":                                "",
+	} {
+		var got string
+		set := inifile.New("x")
+		set.Section("a").Program(&got, "command", "default", "")
+		require.NoError(t, os.WriteFile(path, []byte("[a]\ncommand = "+given), 0o600))
+		require.NoError(t, set.Load(inifile.Source{Path: path}))
+		assert.Equal(t, want, got, given)
+	}
+}
+
 func TestRequiredKeys(t *testing.T) {
 	var broker string
 	set := inifile.New("dcvix-launcher")
