@@ -77,7 +77,11 @@ func (a *Agent) post(ctx context.Context, path string, body []byte) (reply, erro
 	// All our calls may be repeated: net/http then tries again by itself when a
 	// kept connection turns out to be closed. An empty key is not sent.
 	req.Header["Idempotency-Key"] = nil
-	return do(a.client, req)
+	got, err := do(a.client, req)
+	if err != nil && ctx.Err() != nil {
+		return reply{}, ctx.Err() // the cause, whatever broke for it
+	}
+	return got, err
 }
 
 // get is post without a body, over a client of its own.

@@ -123,7 +123,7 @@ func TestEnrolmentOutlivesEveryKindOfDirector(t *testing.T) {
 		"hangs": {
 			fault: func(_ http.ResponseWriter, r *http.Request) bool {
 				<-r.Context().Done()
-				return true
+				panic(http.ErrAbortHandler)
 			},
 			reason: "the director does not answer in time",
 		},
@@ -239,6 +239,45 @@ func TestGrantsThatAreNotOursAreNotStored(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestTrustedDirectorCannotPutAnotherCAInItsPlace(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		d, second := newDirector(t), newDirector(t)
+		d.approved = true
+		d.fault = func(w http.ResponseWriter, r *http.Request) bool {
+			second.with(func(s *director) {
+				s.approved = true
+				s.register(w, r) // all of it good, for the other CA
+			})
+			return true
+		}
+		h := newHost(t, d, func(c *agentclient.Config) { c.CAFingerprint = fingerprint(d) }).start()
+		time.Sleep(10 * time.Minute)
+		assert.Equal(t, agentclient.Unenrolled, h.Status().State)
+		assert.Contains(t, h.Status().Trouble, "nothing was stored")
+		assert.NoFileExists(t, filepath.Join(h.cfg.StateDir, agentclient.CAFile))
+		h.stop()
+	})
+}
+
+func TestCAIsStoredBeforeTheCertificate(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		d := newDirector(t)
+		d.approved = true
+		h := newHost(t, d, nil)
+		blocked := filepath.Join(h.cfg.StateDir, agentclient.CertFile)
+		require.NoError(t, os.MkdirAll(filepath.Join(blocked, "in the way"), 0o700))
+		h.start()
+		time.Sleep(10 * time.Minute)
+		assert.Equal(t, agentclient.Unenrolled, h.Status().State, "what is not stored does not count")
+		assert.Contains(t, h.Status().Trouble, blocked)
+		assert.FileExists(t, filepath.Join(h.cfg.StateDir, agentclient.CAFile))
+		require.NoError(t, os.RemoveAll(blocked))
+		time.Sleep(2 * time.Minute)
+		assert.Equal(t, agentclient.Enrolled, h.Status().State, "a full disk heals too")
+		h.stop()
+	})
 }
 
 func TestRestartGoesOnWhereItWas(t *testing.T) {

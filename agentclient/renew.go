@@ -33,6 +33,7 @@ func (a *Agent) lookEvery(seconds int) {
 // renewLoop keeps the certificate fresh. It returns errEnrolAgain when that is
 // past or refused, and else ctx's error when ctx ends.
 func (a *Agent) renewLoop(ctx context.Context) error {
+	said := "" // reason of the failures, logged once
 	for failures := 0; ; {
 		cert := a.pair.Load().Leaf
 		now := a.cfg.Now()
@@ -53,11 +54,14 @@ func (a *Agent) renewLoop(ctx context.Context) error {
 		wake, cancel := context.WithTimeout(ctx, a.pair.Load().Leaf.NotAfter.Sub(now))
 		if err != nil {
 			failures++
-			a.cfg.Logger.WarnContext(ctx, "certificate not renewed, trying again",
-				slog.String("reason", reason(err)), slog.Time("not_after", cert.NotAfter))
+			if why := reason(err); why != said {
+				said = why
+				a.cfg.Logger.WarnContext(ctx, "certificate not renewed, trying again",
+					slog.String("reason", why), slog.Time("not_after", cert.NotAfter))
+			}
 			_ = retryAfter(wake, failures, maxRenewRetry)
 		} else {
-			failures = 0
+			failures, said = 0, ""
 			_ = sleep(wake, time.Duration(a.look.Load()))
 		}
 		cancel()

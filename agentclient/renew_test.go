@@ -120,6 +120,18 @@ func TestExpiredCertificateRegistersAgain(t *testing.T) {
 	}
 }
 
+func TestEndOfTheCertificateIsNoticedAtOnceWithoutReports(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := enrolled(t, newDirector(t), func(c *agentclient.Config) { c.UpdateInterval = -1 })
+		h.off.Store(true)
+		time.Sleep(time.Until(h.Status().NotAfter) - time.Second)
+		assert.Equal(t, agentclient.Enrolled, h.Status().State)
+		time.Sleep(2 * time.Second)
+		assert.Equal(t, agentclient.Expired, h.Status().State)
+		h.stop()
+	})
+}
+
 func TestRefusedAgentRegistersAgain(t *testing.T) {
 	for name, path := range map[string]string{"at a report": dcvix.PathAgentUpdate, "at a renewal": dcvix.PathAgentRenew} {
 		t.Run(name, func(t *testing.T) {
@@ -219,6 +231,7 @@ func TestFailedRenewalsAreRetriedWithinFiveMinutes(t *testing.T) {
 				require.LessOrEqual(t, tries[i+1].Sub(tries[i]), 5*time.Minute)
 			}
 		})
+		assert.Equal(t, 1, h.log.count("certificate not renewed"), "said once")
 		assert.Equal(t, agentclient.Enrolled, h.Status().State, "trouble with renewing is no trouble with reporting")
 		h.stop()
 	})

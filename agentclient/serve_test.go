@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -193,12 +194,10 @@ func TestOnlyTheDirectorIsLetIn(t *testing.T) {
 			return conf
 		},
 		"a director whose certificate ran out": func(t *testing.T, h *host) *tls.Config {
-			conf := callerConf(t, h.director, dcvix.DirectorCommonName, directorName)
-			time.Sleep(91 * day)
-			return conf
+			return reissued(t, h.director, func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) })
 		},
 		"a director whose certificate is for servers alone": func(t *testing.T, h *host) *tls.Config {
-			return serverOnly(t, h.director)
+			return reissued(t, h.director, func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth} })
 		},
 	}
 	for name, conf := range tests {
@@ -221,14 +220,14 @@ func TestOnlyTheDirectorIsLetIn(t *testing.T) {
 	}
 }
 
-// serverOnly is the director's certificate without the usage for clients.
-func serverOnly(t *testing.T, d *director) *tls.Config {
+// reissued is the director's certificate with a change.
+func reissued(t *testing.T, d *director, change func(*x509.Certificate)) *tls.Config {
 	t.Helper()
 	key, err := ca.ReadKeyFile(filepath.Join(d.dir, ca.KeyFile))
 	require.NoError(t, err)
 	pair := catest.Issue(t, d.ca, dcvix.DirectorCommonName, directorName)
 	template := *pair.Leaf
-	template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
+	change(&template)
 	der, err := x509.CreateCertificate(rand.Reader, &template, d.ca.Certificate(), pair.Leaf.PublicKey, key)
 	require.NoError(t, err)
 	pair.Certificate, pair.Leaf = [][]byte{der}, nil
@@ -238,20 +237,20 @@ func serverOnly(t *testing.T, d *director) *tls.Config {
 func TestNothingListensBeforeEnrolment(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		d := newDirector(t)
-		listened := false
+		var listened atomic.Bool
 		h := newHost(t, d, nil)
 		listen := h.cfg.Listen
 		h.cfg.Listen = func(ctx context.Context, network, address string) (net.Listener, error) {
-			listened = true
+			listened.Store(true)
 			assert.Equal(t, ":8446", address)
 			return listen(ctx, network, address)
 		}
 		h.start()
 		time.Sleep(time.Hour)
-		assert.False(t, listened)
+		assert.False(t, listened.Load())
 		d.with(func(d *director) { d.approved = true })
 		time.Sleep(time.Minute)
-		assert.True(t, listened)
+		assert.True(t, listened.Load())
 		h.stop()
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -147,8 +148,7 @@ func TestManInTheMiddleThatRelaysTheRealCAIsNotThePinnedOne(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		d, mitm := newDirector(t), newDirector(t)
 		mitm.approved = true
-		_ = mitm.ca // its chain ends with the CA of the real director, which did not issue its leaf
-		mitm.with(func(m *director) {
+		mitm.with(func(m *director) { // its chain ends with the real director's CA, which did not issue its leaf
 			pair := *m.certificate()
 			pair.Certificate = [][]byte{pair.Certificate[0], d.ca.Certificate().Raw}
 			m.pair = pair
@@ -160,6 +160,8 @@ func TestManInTheMiddleThatRelaysTheRealCAIsNotThePinnedOne(t *testing.T) {
 		asked, _, _ := mitm.counts()
 		assert.Zero(t, asked)
 		assert.Contains(t, h.Status().Trouble, "was not issued by the trusted CA")
+		assert.NotContains(t, h.log.String(), "has the configured fingerprint")
+		assert.Empty(t, h.Status().CAFingerprint)
 		h.stop()
 	})
 }
@@ -168,13 +170,14 @@ func TestManInTheMiddleOfAFirstUseIsVisible(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		d, mitm := newDirector(t), newDirector(t)
 		h := newHost(t, d, nil)
-		at := d
+		var at atomic.Pointer[director]
+		at.Store(d)
 		h.cfg.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
-			return at.ln.Dial(ctx, network, address)
+			return at.Load().ln.Dial(ctx, network, address)
 		}
 		h.start()
 		time.Sleep(time.Minute)
-		at = mitm
+		at.Store(mitm)
 		_ = d.ln.Close()
 		d.with(func(d *director) { d.fault = cut })
 		time.Sleep(10 * time.Minute)
