@@ -156,7 +156,7 @@ func TestAgentRunsAsAProcess(t *testing.T) {
 
 	second := finish(t, process(t, "--conf", path))
 	assert.Equal(t, 1, second.code)
-	assert.Contains(t, second.stderr, "another agent uses the data folder")
+	assert.Contains(t, second.stderr, "is in use by another process")
 
 	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
 	require.NoError(t, cmd.Wait(), log.String())

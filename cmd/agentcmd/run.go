@@ -14,6 +14,7 @@ import (
 
 	"github.com/dcvix/dcvix"
 	"github.com/dcvix/dcvix/agentclient"
+	"github.com/dcvix/dcvix/cmd/internal/datadir"
 	"github.com/dcvix/dcvix/cmd/internal/logging"
 	"github.com/dcvix/dcvix/dcvcli"
 )
@@ -32,11 +33,12 @@ func run(ctx context.Context, opts Options, f flags) (err error) {
 	}
 	defer func() { err = errors.Join(err, logs.Close()) }()
 	c.greet(ctx, logger, path)
-	unlock, err := c.lockDataDir()
+	// Two agents with one key would take the place of each other at the director.
+	dir, err := datadir.Open(c.dataDir, c.dataDirKey.Where())
 	if err != nil {
 		return err
 	}
-	defer unlock()
+	defer func() { err = errors.Join(err, dir.Close()) }()
 	if err := c.tryPort(ctx); err != nil {
 		return err
 	}
@@ -62,25 +64,6 @@ func (c *config) greet(ctx context.Context, logger *slog.Logger, path string) {
 		logger.WarnContext(ctx, "no director is configured, it is looked for on this host",
 			slog.String("key", c.directorHostKey.Where()), slog.String("director_host", c.directorHost))
 	}
-}
-
-// lockDataDir makes the folder and keeps other agents off it. Two agents with
-// one key would take the place of each other at the director by turns.
-func (c *config) lockDataDir() (unlock func(), err error) {
-	unusable := func(err error) error {
-		return fmt.Errorf("the data folder cannot be used: %w: name a folder in %s that this user may write", err, c.dataDirKey.Where())
-	}
-	if err := os.MkdirAll(c.dataDir, 0o700); err != nil {
-		return nil, unusable(err)
-	}
-	unlock, err = lock(c.dataDir)
-	if errors.Is(err, errLocked) {
-		return nil, fmt.Errorf("another agent uses the data folder %s: stop it, or give this one another in %s", c.dataDir, c.dataDirKey.Where())
-	}
-	if err != nil {
-		return nil, unusable(err)
-	}
-	return unlock, nil
 }
 
 // tryPort finds out now what else would come to light only after an admin

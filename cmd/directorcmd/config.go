@@ -35,6 +35,8 @@ type config struct {
 	housekeeping time.Duration
 	maxAge       time.Duration
 
+	dataDirKey, portKey *inifile.Key
+
 	log      logging.Config
 	backends map[string]BackendOpener
 }
@@ -56,7 +58,7 @@ func newConfig(backends map[string]BackendFactory) *config {
 func (c *config) declareDirector(backends map[string]BackendFactory) {
 	s := c.set.Section("director")
 	s.String(&c.host, "director_host", "0.0.0.0", "address to listen on")
-	s.Int(&c.port, "director_port", 8445, "port to listen on").Range(1, 65535)
+	c.portKey = s.Int(&c.port, "director_port", 8445, "port to listen on; 0 takes a free one").Range(0, 65535)
 	s.Int(&c.agentPort, "agent_port", 8446, "port on which agents are called that do not say theirs").Range(1, 65535)
 	known := strings.Join(slices.Sorted(maps.Keys(backends)), ", ")
 	s.String(&c.authType, "auth_type", "pam", "how people log in; this build has: "+known)
@@ -65,7 +67,7 @@ func (c *config) declareDirector(backends map[string]BackendFactory) {
 	s.List(&c.tokenKeysOld, "token_keys_old", "", "token keys that still open tokens but seal none")
 	s.Duration(&c.connectionTTL, "connection_token_ttl", time.Hour, "how long a connection token can be presented").Between(time.Minute, 24*time.Hour)
 	s.Path(&c.policyFolder, "policydb_folder", "policydb", "folder of users.json and pools.json; made with empty lists when it is not there")
-	s.Path(&c.dataDir, "data_dir", "/var/lib/dcvix-director", "folder of keys, certificates and the register of agents")
+	c.dataDirKey = s.Path(&c.dataDir, "data_dir", defaultDataDir(), "folder of keys, certificates and the register of agents")
 	s.List(&c.serverNames, "server_names", "", "further host names and addresses of this director, for its certificate")
 	s.Secret(&c.registrationToken, "registration_token", "", "what an unknown agent must show to be noted at all")
 	s.Int(&c.pendingMax, "pending_max", 10_000, "how many agents may wait for approval").Range(1, 1_000_000)

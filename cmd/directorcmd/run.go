@@ -40,7 +40,7 @@ func serve(ctx context.Context, c *config, stderr io.Writer) (err error) {
 	if err != nil {
 		return &usageError{err}
 	}
-	dir, err := datadir.Open(c.dataDir, "data_dir")
+	dir, err := datadir.Open(c.dataDir, c.dataDirKey.Where())
 	if err != nil {
 		return err
 	}
@@ -69,7 +69,7 @@ func serve(ctx context.Context, c *config, stderr io.Writer) (err error) {
 func listen(ctx context.Context, c *config) (net.Listener, error) {
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", c.address())
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("%s is in use by another program: stop that one, or change director_port", c.address())
+		return nil, fmt.Errorf("%s is in use by another program: stop that one, or change the port (%s)", c.address(), c.portKey.Where())
 	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot listen on %s, change director_host or director_port: %w", c.address(), err)

@@ -16,6 +16,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"slices"
 	"strings"
@@ -36,6 +37,8 @@ type EngineConfig struct {
 	FileLife time.Duration // how long a connection file lives after the viewer started; 0 means 30 seconds
 	Progress func(string)  // is told each step as a sentence; nil means nobody is; may be called from several goroutines
 	Logger   *slog.Logger  // nil means slog.Default()
+
+	ViewerOutput io.Writer // gets what the viewer prints; nil means nobody does
 }
 
 // An Engine takes one person from a login to a desktop. It is safe for

@@ -66,7 +66,7 @@ func TestEachStepIsToldInWords(t *testing.T) {
 		"Your desktop is running already: going back to it",
 		"Fetching the key to it",
 		"Starting the viewer",
-		"Connected: this ends when you close the viewer",
+		"The viewer runs: this ends when you close it",
 	}, told.all)
 }
 

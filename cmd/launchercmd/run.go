@@ -85,6 +85,8 @@ func assemble(opts Options, s *settings) (engine *Engine, closer func(), err err
 			Command:  s.command,
 			Progress: func(step string) { say(opts.Stderr, step+" …") },
 			Logger:   logger,
+
+			ViewerOutput: opts.Stderr,
 		})
 	}
 	if err != nil {

@@ -59,13 +59,14 @@ func (e *Engine) view(ctx context.Context, viewer, file string) error {
 	defer remove()
 
 	cmd := exec.CommandContext(ctx, viewer, file) //nolint:gosec // the person's own configuration names it
+	cmd.Stdout, cmd.Stderr = e.cfg.ViewerOutput, e.cfg.ViewerOutput
 	cmd.WaitDelay = viewerGrace
 	ownGroup(cmd)
 	cmd.Cancel = func() error { return endViewer(cmd.Process) }
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("the DCV viewer cannot be started: %w: set command = its path in the configuration file", err)
 	}
-	e.cfg.Progress("Connected: this ends when you close the viewer")
+	e.cfg.Progress("The viewer runs: this ends when you close it")
 	timer := time.AfterFunc(e.cfg.FileLife, remove)
 	defer timer.Stop()
 	err := cmd.Wait()

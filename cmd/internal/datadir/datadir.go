@@ -24,20 +24,26 @@ type Dir struct {
 }
 
 // Open makes the folder (0700) when it does not exist, sees that it can be
-// written and takes its lock, which ends with the process. The key is the
-// configuration key that names the folder: errors say it. An error wraps
-// [ErrInUse] when another process holds the lock.
-func Open(path, key string) (*Dir, error) {
+// written and takes its lock, which ends with the process however that ends. An
+// error wraps [ErrInUse] when another process holds the lock. Where is the place
+// in the configuration that names the folder: errors say it.
+func Open(path, where string) (*Dir, error) {
+	unusable := func(err error) error {
+		return fmt.Errorf("the data folder cannot be used: %w (%s)", Explain(err), where)
+	}
 	if err := os.MkdirAll(path, 0o700); err != nil {
-		return nil, Explain(fmt.Errorf("%s = %s cannot be made: %w", key, path, err))
+		return nil, unusable(err)
 	}
 	f, err := os.OpenFile(filepath.Join(path, lockFile), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
-		return nil, Explain(fmt.Errorf("%s = %s cannot be written: %w", key, path, err))
+		return nil, unusable(err)
 	}
-	if err := lock(f); err != nil {
-		err = fmt.Errorf("%s = %s is %w by another process: stop that one, or give this one a folder of its own", key, path, ErrInUse)
+	switch err := lock(f); {
+	case errors.Is(err, errHeld):
+		err := fmt.Errorf("the data folder %s is %w by another process: stop that one, or name another folder (%s)", path, ErrInUse, where)
 		return nil, errors.Join(err, f.Close())
+	case err != nil:
+		return nil, errors.Join(unusable(err), f.Close())
 	}
 	return &Dir{lock: f}, nil
 }

@@ -14,15 +14,15 @@ import (
 
 func TestOneProcessAtATime(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "deep", "data")
-	first, err := datadir.Open(path, "data_dir")
+	first, err := datadir.Open(path, "x.conf:2: data_dir")
 	require.NoError(t, err)
 
-	_, err = datadir.Open(path, "data_dir")
+	_, err = datadir.Open(path, "x.conf:2: data_dir")
 	require.ErrorIs(t, err, datadir.ErrInUse)
-	assert.EqualError(t, err, "data_dir = "+path+" is in use by another process: stop that one, or give this one a folder of its own")
+	assert.EqualError(t, err, "the data folder "+path+" is in use by another process: stop that one, or name another folder (x.conf:2: data_dir)")
 
 	require.NoError(t, first.Close())
-	again, err := datadir.Open(path, "data_dir")
+	again, err := datadir.Open(path, "x.conf:2: data_dir")
 	require.NoError(t, err, "after the first has gone")
 	require.NoError(t, again.Close())
 }

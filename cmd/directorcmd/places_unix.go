@@ -1,0 +1,5 @@
+//go:build unix
+
+package directorcmd
+
+func defaultDataDir() string { return "/var/lib/dcvix-director" }
