@@ -25,7 +25,7 @@ import (
 func Example() {
 	dir, err := os.MkdirTemp("", "director")
 	check(err)
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
 

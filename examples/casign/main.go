@@ -51,8 +51,9 @@ func sign(dir string, names []string, in io.Reader, out, notes io.Writer) error 
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(notes, "CA          ", ca.FingerprintOf(authority.Certificate()))
-	fmt.Fprintln(notes, "certificate ", ca.FingerprintOf(chain[0]))
-	_, err = out.Write(ca.EncodePEM(chain...))
+	if _, err := out.Write(ca.EncodePEM(chain...)); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(notes, "CA           %s\ncertificate  %s\n", ca.FingerprintOf(authority.Certificate()), ca.FingerprintOf(chain[0]))
 	return err
 }

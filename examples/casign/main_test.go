@@ -63,10 +63,10 @@ func TestOpenSSLAgrees(t *testing.T) {
 	require.NoError(t, err, "%s", text)
 	in, err := os.Open(csr)
 	require.NoError(t, err)
-	defer in.Close()
+	defer func() { _ = in.Close() }()
 	out, err := os.Create(cert)
 	require.NoError(t, err)
-	defer out.Close()
+	defer func() { _ = out.Close() }()
 	var notes bytes.Buffer
 	require.NoError(t, sign(dir, []string{"web.example"}, in, out, &notes))
 
