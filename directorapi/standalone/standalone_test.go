@@ -232,8 +232,10 @@ func TestFailedOpenNamesTheFileAndLeavesNothingBehind(t *testing.T) {
 			want:  []string{"users.json line 2"},
 		},
 		"a database that is none": {
-			spoil: func(t *testing.T, dir string) { overwrite(t, dir, standalone.DatabaseFile, strings.Repeat("no database ", 500)) },
-			want:  []string{standalone.DatabaseFile, "restore it or move it away"},
+			spoil: func(t *testing.T, dir string) {
+				overwrite(t, dir, standalone.DatabaseFile, strings.Repeat("no database ", 500))
+			},
+			want: []string{standalone.DatabaseFile, "restore it or move it away"},
 		},
 		"a token key that is none": {
 			spoil: func(t *testing.T, dir string) { overwrite(t, dir, standalone.TokenKeyFile, "none\n") },
