@@ -182,7 +182,8 @@ func (f *Fleet) Closing(id dcvix.AgentID, session dcvix.SessionID, at time.Time)
 func (f *Fleet) NotClosed(id dcvix.AgentID, before dcvix.Session) {
 	f.change(id, func(l *live) {
 		if a := l.acts[before.ID]; a.session.ID != "" {
-			l.acts[before.ID] = act{kind: opened, session: before, until: a.until}
+			a.kind, a.session.Status = opened, before.Status
+			l.acts[before.ID] = a
 		} else {
 			delete(l.acts, before.ID)
 		}
