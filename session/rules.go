@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/dcvix/dcvix"
@@ -151,12 +153,23 @@ func parseList[T any](file string, data []byte, into *[]T) error {
 		return fmt.Errorf("%s line %d: not JSON: %w", file, lineAt(data, syntax.Offset), err)
 	}
 	if kind := (*json.UnmarshalTypeError)(nil); errors.As(err, &kind) {
-		return fmt.Errorf("%s line %d: %q cannot be a %s: see the documentation of the policy files", file, lineAt(data, kind.Offset), kind.Field, kind.Value)
+		return fmt.Errorf("%s line %d: %s cannot be a %s: see the documentation of the policy files", file, lineAt(data, kind.Offset), what(kind), kind.Value)
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", file, err)
 	}
 	return nil
+}
+
+// what says which part of a file has the wrong kind.
+func what(kind *json.UnmarshalTypeError) string {
+	switch {
+	case kind.Field != "":
+		return strconv.Quote(kind.Field)
+	case kind.Type.Kind() == reflect.Struct:
+		return "an entry"
+	}
+	return "the file"
 }
 
 func lineAt(data []byte, offset int64) int {
