@@ -122,7 +122,7 @@ func TestAnUndeclaredLengthIsCutAtTheLimit(t *testing.T) {
 	req.ContentLength = -1
 	resp, err := anybody(s).http.Do(req)
 	require.NoError(t, err)
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	assert.Equal(t, http.StatusRequestEntityTooLarge, resp.StatusCode)
 }
 

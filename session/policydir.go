@@ -36,7 +36,7 @@ type policyStamp [2]struct {
 
 // OpenPolicyDir reads the policy in dir. It creates the folder, and empty lists
 // for the files that are absent. A nil logger means slog.Default().
-func OpenPolicyDir(dir string, logger *slog.Logger) (*PolicyDir, error) {
+func OpenPolicyDir(ctx context.Context, dir string, logger *slog.Logger) (*PolicyDir, error) {
 	if logger == nil {
 		logger = slog.Default()
 	}
@@ -49,7 +49,7 @@ func OpenPolicyDir(dir string, logger *slog.Logger) (*PolicyDir, error) {
 		}
 	}
 	p := &PolicyDir{dir: dir, logger: logger}
-	if err := p.Reload(context.Background()); err != nil {
+	if err := p.Reload(ctx); err != nil {
 		return nil, err
 	}
 	return p, nil

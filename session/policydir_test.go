@@ -60,7 +60,7 @@ func withPolicy(t *testing.T, test func(*policyFolder)) {
 		p := &policyFolder{t: t, dir: t.TempDir()}
 		p.write(session.UsersFile, `[{"id":"alice","workstations":["ws1"]}]`)
 		var err error
-		p.PolicyDir, err = session.OpenPolicyDir(p.dir, slog.New(slog.NewTextHandler(p, nil)))
+		p.PolicyDir, err = session.OpenPolicyDir(t.Context(), p.dir, slog.New(slog.NewTextHandler(p, nil)))
 		require.NoError(t, err)
 		ctx, cancel := context.WithCancel(t.Context())
 		ran := make(chan error)
@@ -73,7 +73,7 @@ func withPolicy(t *testing.T, test func(*policyFolder)) {
 
 func TestAFolderWithoutAPolicyGetsEmptyLists(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "deep", "policy")
-	p, err := session.OpenPolicyDir(dir, nil)
+	p, err := session.OpenPolicyDir(t.Context(), dir, nil)
 	require.NoError(t, err)
 	assert.Equal(t, session.Access{}, p.Rules().Access("alice"))
 	for _, name := range []string{session.UsersFile, session.PoolsFile} {
@@ -86,7 +86,7 @@ func TestAFolderWithoutAPolicyGetsEmptyLists(t *testing.T) {
 func TestADirectorDoesNotStartOnABadPolicy(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, session.UsersFile), []byte("[\n{"), 0o600))
-	p, err := session.OpenPolicyDir(dir, nil)
+	p, err := session.OpenPolicyDir(t.Context(), dir, nil)
 	require.ErrorContains(t, err, dir)
 	require.ErrorContains(t, err, "users.json line 2")
 	assert.Nil(t, p)

@@ -89,7 +89,7 @@ func TestNamesMeanAgents(t *testing.T) {
 			d := newDirector(t)
 			for _, line := range tt.registered {
 				var names []dcvix.Hostname
-				for _, n := range strings.Fields(line) {
+				for n := range strings.FieldsSeq(line) {
 					names = append(names, dcvix.Hostname(n))
 				}
 				a := sessiontest.Join(t, d.Broker, names[0])

@@ -288,7 +288,7 @@ func TestAHostThatSwallowsEverythingCostsOnlyItsTime(t *testing.T) {
 	a := catest.New(t)
 	silent, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0") // accepts, says nothing
 	require.NoError(t, err)
-	defer silent.Close()
+	defer func() { _ = silent.Close() }()
 	_, port, err := net.SplitHostPort(silent.Addr().String())
 	require.NoError(t, err)
 	mute := session.Agent{ID: "a1", Hostname: "ws1.localhost"}

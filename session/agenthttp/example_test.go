@@ -16,7 +16,7 @@ func ExampleNew() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	authority, err := ca.Open(dir, ca.Config{})
 	if err != nil {
 		log.Fatal(err)
