@@ -69,6 +69,11 @@ pages: need-node ## Build the web pages into directorapi/ui/dist, to be committe
 pages-check: need-node
 	@scripts/pages-check
 
+.PHONY: images
+images: need-test need-node ## Make the pictures in docs/images anew
+	@test -d directorapi/ui/node_modules || (cd directorapi/ui && . ../../scripts/env && npm ci --silent --no-audit --no-fund)
+	@DCVIX_IMAGES=1 DCVIX_ALL=1 $(GO) test -count=1 -run TestTheWalk ./examples/demo
+
 .PHONY: need-test need-node
 need-test:
 	@scripts/need gcc chromium openssl

@@ -97,13 +97,29 @@ func (u Username) Validate() error {
 // ParseHostname returns name in lower case and without a final dot, or an error
 // that wraps [ErrBadHostname]. An address is no host name.
 func ParseHostname(name string) (Hostname, error) {
-	h := Hostname(strings.ToLower(strings.TrimSuffix(name, ".")))
-	return h, h.Validate()
+	h := Hostname(lower(strings.TrimSuffix(name, ".")))
+	if err := h.Validate(); err != nil {
+		return "", err
+	}
+	return h, nil
+}
+
+// lower maps ASCII letters alone: Unicode has signs outside ASCII whose lower
+// case is inside (U+212A, the Kelvin sign), and two names that look different
+// must not become one.
+func lower(s string) string {
+	return strings.Map(func(r rune) rune {
+		if 'A' <= r && r <= 'Z' {
+			return r + 'a' - 'A'
+		}
+		return r
+	}, s)
 }
 
 // Validate returns an error that wraps [ErrBadHostname] unless the name follows
-// RFC 1123 in lower case, at most 253 bytes, with a last label that is not all
-// digits (so that no IPv4 address passes).
+// RFC 1123 in lower case, at most 253 bytes, with a last label that is no number,
+// decimal or hexadecimal (so that no IPv4 address passes, in no notation that
+// resolvers take for one).
 func (h Hostname) Validate() error {
 	if len(h) == 0 || len(h) > 253 {
 		return fmt.Errorf("%.80q: %w: it needs 1 to 253 bytes", string(h), ErrBadHostname)
@@ -115,10 +131,17 @@ func (h Hostname) Validate() error {
 		}
 		last = label
 	}
-	if strings.Trim(last, "0123456789") == "" {
+	if isNumber(last) {
 		return fmt.Errorf("%.80q: %w: its last label is a number", string(h), ErrBadHostname)
 	}
 	return nil
+}
+
+func isNumber(label string) bool {
+	if hex, ok := strings.CutPrefix(label, "0x"); ok {
+		return strings.Trim(hex, "0123456789abcdef") == ""
+	}
+	return strings.Trim(label, "0123456789") == ""
 }
 
 // FirstLabel returns the part of the name before its first dot.
@@ -130,7 +153,7 @@ func (h Hostname) FirstLabel() string {
 // ParseSessionType reads a session type without regard to case, as launchers of
 // the 0.1 generation send it capitalised. The empty string is a console.
 func ParseSessionType(s string) (SessionType, error) {
-	switch t := SessionType(strings.ToLower(s)); t {
+	switch t := SessionType(lower(s)); t {
 	case "":
 		return SessionConsole, nil
 	case SessionConsole, SessionVirtual:

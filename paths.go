@@ -20,7 +20,7 @@ const (
 	PathLogout              = "/v1/logout"
 	PathUserServers         = "/v1/user/servers"
 	PathUserSessions        = "/v1/user/sessions"
-	PathUserConnectionToken = "/v1/user/connectiontoken" //nolint:gosec // a path, not a credential
+	PathUserConnectionToken = "/v1/user/connectiontoken"
 	PathAuthTokenVerify     = "/v1/user/authtokenverify" //nolint:gosec // a path, not a credential
 
 	PathSessions             = "/v1/sessions"
@@ -33,7 +33,8 @@ const (
 	PathAdminAgentReactivate = "/v1/admin/agents/{guid}/reactivate"
 )
 
-// Paths of the agent, besides [PathHealth], [PathSessions] and [PathSession].
+// PathStats is a path of the agent, besides [PathHealth], [PathSessions] and
+// [PathSession].
 const PathStats = "/v1/stats"
 
 // Path fills the parts in braces of a path with args, in order and escaped.

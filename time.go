@@ -10,7 +10,7 @@ import (
 //
 // It reads RFC 3339 with or without a fraction; "", null and the zero time of
 // the 0.1 generation (0001-01-01T00:00:00Z) mean never. It writes RFC 3339 in
-// UTC, and null for never.
+// UTC, and null for never. Years are 0 to 9999 in UTC: RFC 3339 writes no others.
 type Time struct{ time.Time }
 
 // MarshalJSON implements [json.Marshaler].
@@ -19,6 +19,9 @@ type Time struct{ time.Time }
 func (t Time) MarshalJSON() ([]byte, error) {
 	if t.IsZero() {
 		return []byte("null"), nil
+	}
+	if !t.writable() {
+		return nil, fmt.Errorf("time in the year %d: RFC 3339 has years 0 to 9999", t.UTC().Year())
 	}
 	return t.UTC().AppendFormat(nil, `"`+time.RFC3339Nano+`"`), nil
 }
@@ -35,6 +38,16 @@ func (t *Time) UnmarshalJSON(b []byte) error {
 	if err != nil {
 		return fmt.Errorf("time %.40s is not RFC 3339", b)
 	}
-	*t = Time{parsed}
-	return nil
+	if read := (Time{parsed}); read.writable() {
+		*t = read
+		return nil
+	}
+	return fmt.Errorf("time %.40s is outside the years 0 to 9999 in UTC", b)
+}
+
+// writable says whether RFC 3339 has a form for the moment in UTC, which may be
+// in another year than where it was written.
+func (t Time) writable() bool {
+	year := t.UTC().Year()
+	return 0 <= year && year <= 9999
 }

@@ -65,7 +65,7 @@ func (f AuthenticatorFunc) Authenticate(ctx context.Context, c Credentials) (Ide
 
 // A Challenge is the error of a backend that accepts the credentials so far and
 // asks for one more step: the same credentials with OTP and Challenge filled in.
-type Challenge struct {
+type Challenge struct { //nolint:errname // a challenge is no error to a person
 	Prompt string // what to ask the person
 	State  string // opaque; comes back as Credentials.Challenge
 }

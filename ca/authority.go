@@ -69,7 +69,10 @@ func Open(dir string, cfg Config) (*Authority, error) {
 	if err := a.loadCert(dir); err != nil {
 		return nil, err
 	}
-	return a, a.check(filepath.Join(dir, CertFile))
+	if err := a.check(filepath.Join(dir, CertFile)); err != nil {
+		return nil, err
+	}
+	return a, nil
 }
 
 // loadKey reads the key, or makes one when there is neither key nor certificate.
@@ -133,10 +136,8 @@ func (a *Authority) create(path string) error {
 }
 
 func (a *Authority) check(path string) error {
-	type key interface{ Equal(crypto.PublicKey) bool }
-	pub, ok := a.cert.PublicKey.(key)
 	switch {
-	case !ok || !pub.Equal(a.key.Public()):
+	case !sameKey(a.cert.PublicKey, a.key.Public()):
 		return fmt.Errorf("%s and %s: %w: place the pair that does", path, KeyFile, ErrKeyMismatch)
 	case !a.cert.IsCA || a.cert.KeyUsage != 0 && a.cert.KeyUsage&x509.KeyUsageCertSign == 0:
 		return fmt.Errorf("%s: %w: it needs CA:TRUE and the key usage to sign certificates", path, ErrNotCA)

@@ -3,7 +3,7 @@
 //
 // An [Authority] signs two kinds of certificate: of agents, whose names come
 // from the approved record and never from the request, and of the director
-// itself. [NewKeyAndCSR] makes what an agent sends; [ShouldRenew] says when it
+// itself. [OpenKey] and [NewCSR] make what an agent sends; [ShouldRenew] says when it
 // is time again; a [Reloader] serves a pair of files to crypto/tls and keeps the
 // last good one. All files are written whole or not at all.
 //

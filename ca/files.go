@@ -24,7 +24,7 @@ func WriteFile(path string, data []byte, perm fs.FileMode) error {
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
-	defer root.Close()
+	defer root.Close() //nolint:errcheck // nothing was written through it
 	name := filepath.Base(path)
 	temp := "." + name + ".tmp"
 	if err := writeTemp(root, temp, data, perm); err != nil {

@@ -21,7 +21,7 @@ func syncDir(root *os.Root) error {
 	if err != nil {
 		return fmt.Errorf("sync folder: %w", err)
 	}
-	defer dir.Close()
+	defer dir.Close() //nolint:errcheck // nothing was written through it
 	if err := dir.Sync(); err != nil {
 		return fmt.Errorf("sync folder: %w", err)
 	}

@@ -35,7 +35,10 @@ func NewReloader(certPath, keyPath string, logger *slog.Logger) (*Reloader, erro
 		logger = slog.Default()
 	}
 	r := &Reloader{certPath: certPath, keyPath: keyPath, logger: logger}
-	return r, r.Reload()
+	if err := r.Reload(); err != nil {
+		return nil, err
+	}
+	return r, nil
 }
 
 // Reload reads the files now. On an error the pair before stays in use.
@@ -54,11 +57,14 @@ func (r *Reloader) Reload() error {
 }
 
 // Run looks at the files every 10 seconds and reloads them when they changed,
-// until ctx is done. It then returns nil.
+// until ctx is done. It then returns nil. Files that were refused are tried at
+// every look, since not every remedy changes them (chmod, a full disk), but logged
+// once.
 func (r *Reloader) Run(ctx context.Context) error {
 	tick := time.NewTicker(reloadEvery)
 	defer tick.Stop()
 	var refused [2]stamp
+	var why string
 	for {
 		select {
 		case <-ctx.Done():
@@ -66,12 +72,14 @@ func (r *Reloader) Run(ctx context.Context) error {
 		case <-tick.C:
 		}
 		now := r.stamps()
-		if *now == *r.seen.Load() || *now == refused {
+		if *now == *r.seen.Load() {
 			continue
 		}
 		if err := r.Reload(); err != nil {
-			refused = *now
-			r.logger.ErrorContext(ctx, "certificate not reloaded, the one before stays", slog.Any("err", err))
+			if *now != refused || err.Error() != why {
+				r.logger.ErrorContext(ctx, "certificate not reloaded, the one before stays", slog.Any("err", err))
+			}
+			refused, why = *now, err.Error()
 			continue
 		}
 		r.logger.InfoContext(ctx, "certificate reloaded", slog.String("file", r.certPath),

@@ -23,7 +23,10 @@ func OpenKey(path string) (crypto.Signer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make a key for %s: %w", path, err)
 	}
-	return made, writeKey(path, made)
+	if err := writeKey(path, made); err != nil {
+		return nil, err
+	}
+	return made, nil
 }
 
 // NewCSR returns a certificate request in DER (PKCS #10) for key.

@@ -87,7 +87,7 @@ func (c *caller) send(t *testing.T, method, path string, body []byte) reply {
 	}
 	resp, err := c.http.Do(req)
 	require.NoError(t, err)
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	text, err := io.ReadAll(resp.Body)
 	require.NoError(t, err)
 	conforms(t, req, resp, text)

@@ -12,7 +12,7 @@ import (
 const pathOpenAPI = "/v1/openapi.yaml"
 
 //go:embed openapi.yaml
-var openAPI []byte //nolint:gochecknoglobals // what go:embed needs
+var openAPI []byte
 
 func (s *Server) health(c echo.Context) error {
 	return ok(c, dcvix.Health{Status: "healthy", Protocol: dcvix.ProtocolVersion, Version: dcvix.Version})

@@ -39,7 +39,7 @@ func verify(t *testing.T, s *directorapitest.Server, path, session, token string
 	req.Header.Set("User-Agent", "DCV/2025.0 (r20103)")
 	resp, err := anybody(s).http.Do(req)
 	require.NoError(t, err)
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	text, err := io.ReadAll(resp.Body)
 	require.NoError(t, err)
 	assert.Equal(t, int64(len(text)), resp.ContentLength, "DCV wants a Content-Length")

@@ -56,17 +56,16 @@ func (b *Broker) admitPending(ctx context.Context, r Registration) error {
 	if want != "" && subtle.ConstantTimeCompare([]byte(r.Token), []byte(want)) != 1 {
 		return ErrBadToken
 	}
-	if b.register.count(dcvix.AgentPending) >= b.cfg.PendingMax {
-		return ErrTooMany
-	}
 	err := b.register.put(ctx, Agent{
 		ID: r.ID, State: dcvix.AgentPending, KeyHash: r.KeyHash, Hostname: r.Hostname,
 		Port: r.Port, Address: r.Address, CreatedAt: b.now(),
-	})
-	if errors.Is(err, ErrConflict) { // it asked twice at once
+	}, b.cfg.PendingMax)
+	switch {
+	case errors.Is(err, ErrConflict): // it asked twice at once
 		return ErrPending
-	}
-	if err != nil {
+	case errors.Is(err, ErrTooMany):
+		return ErrTooMany
+	case err != nil:
 		return fmt.Errorf("note a pending agent: %w", err)
 	}
 	b.cfg.Logger.InfoContext(ctx, "agent asks to be registered", slog.String("guid", string(r.ID)),
@@ -187,32 +186,41 @@ func (b *Broker) Approve(ctx context.Context, id dcvix.AgentID, how Approval) er
 	if how.Aliases != nil {
 		aliases = how.Aliases
 	}
-	names := append([]dcvix.Hostname{name}, aliases...)
-	for _, n := range names {
-		if err := n.Validate(); err != nil {
-			return fmt.Errorf("%w: %w", ErrInvalid, err)
-		}
-		if slices.Contains(b.cfg.Reserved, n) {
-			return fmt.Errorf("agent %s as %s: %w", id, n, ErrNameReserved)
-		}
-	}
-	ids := []dcvix.AgentID{id}
-	older, taken := b.register.holder(id, names)
-	switch {
-	case taken && !how.Replace:
-		return fmt.Errorf("agent %s as %s: %w", id, name, ErrNameTaken)
-	case taken:
-		ids = append(ids, older.ID)
-	}
-	err := b.register.update(ctx, b.approval(names, a), ids...)
+	names, err := b.certifiable(name, aliases)
 	if err != nil {
 		return fmt.Errorf("approve agent %s: %w", id, err)
 	}
-	if taken {
-		b.fleet.Drop(older.ID)
+	older := b.register.holders(id, names)
+	if len(older) > 0 && !how.Replace {
+		return fmt.Errorf("agent %s as %s: %w", id, name, ErrNameTaken)
+	}
+	err = b.register.update(ctx, b.approval(names, a), append([]dcvix.AgentID{id}, older...)...)
+	if err != nil {
+		return fmt.Errorf("approve agent %s: %w", id, err)
+	}
+	for _, replaced := range older {
+		b.fleet.Drop(replaced)
+		b.cfg.Logger.InfoContext(ctx, "agent replaced", slog.String("guid", string(replaced)), slog.String("by", string(id)))
 	}
 	b.cfg.Logger.InfoContext(ctx, "agent approved", slog.String("guid", string(id)), slog.String("hostname", string(name)))
 	return nil
+}
+
+// certifiable returns the names, each once, if an agent may have them all.
+func (b *Broker) certifiable(name dcvix.Hostname, aliases []dcvix.Hostname) ([]dcvix.Hostname, error) {
+	var names []dcvix.Hostname
+	for _, n := range append([]dcvix.Hostname{name}, aliases...) {
+		if err := n.Validate(); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
+		}
+		if slices.Contains(b.cfg.Reserved, n) {
+			return nil, fmt.Errorf("%s: %w", n, ErrNameReserved)
+		}
+		if !slices.Contains(names, n) {
+			names = append(names, n)
+		}
+	}
+	return names, nil
 }
 
 // approval changes the approved agent, which must be as the admin saw it, and
@@ -226,8 +234,10 @@ func (b *Broker) approval(names []dcvix.Hostname, saw Agent) func([]*Agent) erro
 		case a.State == dcvix.AgentRevoked, a.State == dcvix.AgentRegistered && slices.Equal(names, a.names()):
 			return ErrWrongState
 		}
-		if other, taken := b.register.holder(a.ID, names); taken && !slices.ContainsFunc(replaced, func(r *Agent) bool { return r.ID == other.ID }) {
-			return ErrNameTaken
+		for _, other := range b.register.holders(a.ID, names) {
+			if !slices.ContainsFunc(replaced, func(r *Agent) bool { return r.ID == other }) {
+				return ErrNameTaken
+			}
 		}
 		for _, r := range replaced {
 			r.State, r.Reason = dcvix.AgentRevoked, "replaced"
@@ -250,10 +260,12 @@ func (b *Broker) Deny(ctx context.Context, id dcvix.AgentID) error {
 	case a.State != dcvix.AgentPending:
 		return fmt.Errorf("deny agent %s: %w", id, ErrWrongState)
 	}
-	if err := b.register.delete(ctx, id); err != nil {
+	// Remembered first, so that the agent's next request cannot come in between.
+	b.denied.remember(a, b.cfg.Now())
+	if err := b.register.delete(ctx, id, dcvix.AgentPending); err != nil {
+		b.denied.forget(id)
 		return fmt.Errorf("deny agent %s: %w", id, err)
 	}
-	b.denied.remember(a, b.cfg.Now())
 	return nil
 }
 
@@ -281,7 +293,7 @@ func (b *Broker) transition(ctx context.Context, id dcvix.AgentID, from, to dcvi
 			return ErrWrongState
 		}
 		if to == dcvix.AgentRegistered {
-			if _, taken := b.register.holder(id, a.names()); taken {
+			if len(b.register.holders(id, a.names())) > 0 {
 				return ErrNameTaken
 			}
 		}

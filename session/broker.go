@@ -143,7 +143,11 @@ func (b *Broker) forgetPending(ctx context.Context) error {
 		if a.State != dcvix.AgentPending || !a.CreatedAt.Before(limit) {
 			continue
 		}
-		if err := b.register.delete(ctx, a.ID); err != nil && !errors.Is(err, ErrNotFound) {
+		err := b.register.delete(ctx, a.ID, dcvix.AgentPending)
+		if errors.Is(err, ErrNotFound) || errors.Is(err, ErrWrongState) { // an admin was quicker
+			continue
+		}
+		if err != nil {
 			return fmt.Errorf("forget a pending agent: %w", err)
 		}
 		b.cfg.Logger.InfoContext(ctx, "pending agent forgotten", slog.String("guid", string(a.ID)), slog.String("hostname", string(a.Hostname)))
@@ -193,6 +197,9 @@ func (b *Broker) ask(ctx context.Context, a Agent) error {
 	if _, ok := b.fleet.Host(a.ID); ok {
 		return nil
 	}
+	if _, err := b.trusted(a.ID); err != nil { // it may have waited for its turn
+		return gone(a)
+	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	asked := b.cfg.Now()
@@ -200,13 +207,34 @@ func (b *Broker) ask(ctx context.Context, a Agent) error {
 	if err != nil {
 		return fmt.Errorf("ask %s for its sessions: %w", a.Hostname, err)
 	}
-	// It may have reported, or been revoked, while we asked.
-	if _, ok := b.fleet.Host(a.ID); ok {
-		return nil
+	if err := b.takeIn(a, update, asked); err != nil {
+		return gone(a)
 	}
-	if now, ok := b.register.get(a.ID); !ok || now.State != dcvix.AgentRegistered {
-		return fmt.Errorf("agent of %s: %w", a.Hostname, ErrRevoked)
-	}
-	b.fleet.Report(a, update, asked)
 	return nil
+}
+
+// gone is what people hear of a host whose agent was revoked meanwhile: that is
+// between the admin and the agent.
+func gone(a Agent) error { return fmt.Errorf("host %s: %w", a.Hostname, ErrNotFound) }
+
+// takeIn puts a report into the fleet, unless its agent is no longer trusted.
+func (b *Broker) takeIn(a Agent, update dcvix.AgentUpdate, at time.Time) error {
+	b.fleet.Report(a, update, at)
+	// Asked afterwards, because whoever revokes an agent commits first and drops its
+	// host then: either it finds the host, or we find the agent revoked.
+	if _, err := b.trusted(a.ID); err != nil {
+		b.fleet.Drop(a.ID)
+		return err
+	}
+	return nil
+}
+
+// trusted returns the entry of an agent as it is now, or an error that wraps
+// [ErrRevoked] when it is not registered.
+func (b *Broker) trusted(id dcvix.AgentID) (Agent, error) {
+	a, ok := b.register.get(id)
+	if !ok || a.State != dcvix.AgentRegistered {
+		return Agent{}, fmt.Errorf("agent %s: %w", id, ErrRevoked)
+	}
+	return a, nil
 }

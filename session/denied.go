@@ -35,13 +35,19 @@ func (d *denials) remember(a Agent, now time.Time) {
 	if len(d.all) <= maxDenials {
 		return
 	}
-	oldest := a.ID
-	for id, other := range d.all {
-		if other.at.Before(d.all[oldest].at) {
+	oldest := dcvix.AgentID("")
+	for id, other := range d.all { // never the one just added, whatever the clock does
+		if id != a.ID && (oldest == "" || other.at.Before(d.all[oldest].at)) {
 			oldest = id
 		}
 	}
 	delete(d.all, oldest)
+}
+
+func (d *denials) forget(id dcvix.AgentID) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.all, id)
 }
 
 func (d *denials) remembers(r Registration, now time.Time) bool {

@@ -41,4 +41,5 @@ func conflict(reason string) error { return conflictError(reason) }
 
 func (e conflictError) Error() string { return string(e) }
 
+// Is makes every conflict an [ErrConflict] for [errors.Is].
 func (e conflictError) Is(target error) bool { return target == ErrConflict }

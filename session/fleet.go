@@ -53,11 +53,12 @@ type live struct {
 	acts map[dcvix.SessionID]act
 }
 
-// An act is something that we did or began, until a report confirms it or its
-// deadline passes. Then what the host says counts.
+// An act is something that we did or began. Until its deadline passes, reports
+// may be older than it; then what the host says counts. That something was opened
+// is also forgotten when a report lists it.
 type act struct {
 	kind    actKind
-	session dcvix.Session // of an opened one
+	session dcvix.Session // one that we opened and that no report listed yet; else empty
 	until   time.Time
 }
 
@@ -73,18 +74,36 @@ func newFleet(maxAge, deadline time.Duration) *Fleet {
 	return &Fleet{maxAge: maxAge, deadline: deadline, hosts: make(map[dcvix.AgentID]*live)}
 }
 
-// Report takes in what a host says, as of the given time. It keeps update.
+// Bounds of what a host may say of itself.
+const (
+	maxInterval = 24 * time.Hour
+	maxPort     = 65535
+)
+
+// Report takes in what a host says, as of the given time, unless a later report
+// is there already. It keeps update.
 func (f *Fleet) Report(a Agent, update dcvix.AgentUpdate, at time.Time) {
+	interval := defaultInterval
+	if s := update.UpdateIntervalSeconds; s > 0 {
+		interval = time.Duration(min(s, int(maxInterval/time.Second))) * time.Second
+	}
+	port := update.DCVPort
+	if port <= 0 || port > maxPort {
+		port = defaultDCVPort
+	}
 	h := Host{
 		Agent: a.ID, Name: a.Hostname, Address: a.Address, LastSeen: at,
-		DCVPort: orDefault(update.DCVPort, defaultDCVPort), Stats: update.Stats,
+		DCVPort: port, Stats: update.Stats,
 		Tags: orEmpty(update.Tags), Problems: update.Problems, Version: update.Version,
-		interval: orDefault(time.Duration(update.UpdateIntervalSeconds)*time.Second, defaultInterval),
+		interval: interval,
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	l := f.hosts[a.ID]
-	if l == nil {
+	switch {
+	case l != nil && at.Before(l.host.LastSeen) && l.host.LastSeen.Sub(at) < f.deadline:
+		return // much older means that the clock was put back
+	case l == nil:
 		l = &live{acts: make(map[dcvix.SessionID]act)}
 		f.hosts[a.ID] = l
 	}
@@ -106,6 +125,8 @@ func (l *live) merge(name dcvix.Hostname, reported []dcvix.Session, at time.Time
 		case act.kind == closed:
 			continue
 		case act.kind == closing:
+			act.session = dcvix.Session{}
+			l.acts[s.ID] = act
 			s.Status = dcvix.StatusClosing
 		}
 		sessions = append(sessions, located(s, name, at))
@@ -113,10 +134,10 @@ func (l *live) merge(name dcvix.Hostname, reported []dcvix.Session, at time.Time
 	for id, act := range l.acts {
 		switch {
 		case seen[id]:
-		case act.kind == opened && at.Before(act.until):
-			sessions = append(sessions, act.session)
-		default:
+		case !at.Before(act.until):
 			delete(l.acts, id)
+		case act.session.ID != "":
+			sessions = append(sessions, act.session)
 		}
 	}
 	slices.SortFunc(sessions, func(a, b dcvix.Session) int { return cmp.Compare(a.ID, b.ID) })
@@ -134,8 +155,13 @@ func (f *Fleet) Opened(id dcvix.AgentID, s dcvix.Session, at time.Time) {
 	f.change(id, func(l *live) {
 		s = located(s, l.host.Name, at)
 		l.acts[s.ID] = act{kind: opened, session: s, until: at.Add(f.deadline)}
-		if !slices.ContainsFunc(l.host.Sessions, func(other dcvix.Session) bool { return other.ID == s.ID }) {
-			l.host.Sessions = append(slices.Clone(l.host.Sessions), s)
+		i, there := slices.BinarySearchFunc(l.host.Sessions, s.ID, func(other dcvix.Session, id dcvix.SessionID) int { return cmp.Compare(other.ID, id) })
+		switch {
+		case !there:
+			l.host.Sessions = slices.Insert(slices.Clone(l.host.Sessions), i, s)
+		case l.host.Sessions[i].Status == dcvix.StatusClosing: // its id is used anew
+			l.host.Sessions = slices.Clone(l.host.Sessions)
+			l.host.Sessions[i] = s
 		}
 	})
 }
@@ -143,7 +169,11 @@ func (f *Fleet) Opened(id dcvix.AgentID, s dcvix.Session, at time.Time) {
 // Closing marks a session whose close was asked for.
 func (f *Fleet) Closing(id dcvix.AgentID, session dcvix.SessionID, at time.Time) {
 	f.change(id, func(l *live) {
-		l.acts[session] = act{kind: closing, until: at.Add(f.deadline)}
+		unlisted := l.acts[session].session
+		if unlisted.ID != "" {
+			unlisted.Status = dcvix.StatusClosing
+		}
+		l.acts[session] = act{kind: closing, session: unlisted, until: at.Add(f.deadline)}
 		l.setStatus(session, dcvix.StatusClosing)
 	})
 }
@@ -151,7 +181,12 @@ func (f *Fleet) Closing(id dcvix.AgentID, session dcvix.SessionID, at time.Time)
 // NotClosed takes back [Fleet.Closing] after a failure: the session is as before.
 func (f *Fleet) NotClosed(id dcvix.AgentID, before dcvix.Session) {
 	f.change(id, func(l *live) {
-		delete(l.acts, before.ID)
+		if a := l.acts[before.ID]; a.session.ID != "" {
+			a.kind, a.session.Status = opened, before.Status
+			l.acts[before.ID] = a
+		} else {
+			delete(l.acts, before.ID)
+		}
 		l.setStatus(before.ID, before.Status)
 	})
 }

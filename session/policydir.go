@@ -1,6 +1,7 @@
 package session
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -35,7 +36,7 @@ type policyStamp [2]struct {
 
 // OpenPolicyDir reads the policy in dir. It creates the folder, and empty lists
 // for the files that are absent. A nil logger means slog.Default().
-func OpenPolicyDir(dir string, logger *slog.Logger) (*PolicyDir, error) {
+func OpenPolicyDir(ctx context.Context, dir string, logger *slog.Logger) (*PolicyDir, error) {
 	if logger == nil {
 		logger = slog.Default()
 	}
@@ -48,11 +49,14 @@ func OpenPolicyDir(dir string, logger *slog.Logger) (*PolicyDir, error) {
 		}
 	}
 	p := &PolicyDir{dir: dir, logger: logger}
-	return p, p.Reload(context.Background())
+	if err := p.Reload(ctx); err != nil {
+		return nil, err
+	}
+	return p, nil
 }
 
 func createEmptyList(path string) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o640)
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o640) //nolint:gosec // no secret, and the admins' group reads it
 	if errors.Is(err, fs.ErrExist) {
 		return nil
 	}
@@ -67,16 +71,17 @@ func createEmptyList(path string) error {
 func (p *PolicyDir) Rules() *Rules { return p.rules.Load() }
 
 // Reload reads the files now. On an error, which names file and line, the policy
-// before stays.
+// before stays. So it does when a file is empty, as it is for a moment when an
+// editor writes it in place: a list of nothing is [].
 func (p *PolicyDir) Reload(ctx context.Context) error {
 	seen := p.stamp()
-	users, err := os.ReadFile(filepath.Join(p.dir, UsersFile))
+	users, err := p.read(UsersFile)
 	if err != nil {
-		return fmt.Errorf("read policy: %w", err)
+		return err
 	}
-	pools, err := os.ReadFile(filepath.Join(p.dir, PoolsFile))
+	pools, err := p.read(PoolsFile)
 	if err != nil {
-		return fmt.Errorf("read policy: %w", err)
+		return err
 	}
 	rules, err := ParseRules(users, pools)
 	if err != nil {
@@ -90,12 +95,25 @@ func (p *PolicyDir) Reload(ctx context.Context) error {
 	return nil
 }
 
+func (p *PolicyDir) read(name string) ([]byte, error) {
+	data, err := os.ReadFile(filepath.Join(p.dir, name))
+	if err != nil {
+		return nil, fmt.Errorf("read policy: %w", err)
+	}
+	if p.rules.Load() != nil && len(bytes.TrimSpace(data)) == 0 {
+		return nil, fmt.Errorf("read policy in %s: %s is empty: write [] for an empty list", p.dir, name)
+	}
+	return data, nil
+}
+
 // Run reloads the policy when its files change, until ctx is done. It then
-// returns nil.
+// returns nil. Files that were refused are tried at every look, since not every
+// remedy changes them (chmod), but logged once.
 func (p *PolicyDir) Run(ctx context.Context) error {
 	tick := time.NewTicker(policyEvery)
 	defer tick.Stop()
 	var refused policyStamp
+	var why string
 	for {
 		select {
 		case <-ctx.Done():
@@ -103,12 +121,14 @@ func (p *PolicyDir) Run(ctx context.Context) error {
 		case <-tick.C:
 		}
 		now := p.stamp()
-		if now == *p.seen.Load() || now == refused {
+		if now == *p.seen.Load() {
 			continue
 		}
 		if err := p.Reload(ctx); err != nil {
-			refused = now
-			p.logger.ErrorContext(ctx, "policy not reloaded, the one before stays", slog.Any("err", err))
+			if now != refused || err.Error() != why {
+				p.logger.ErrorContext(ctx, "policy not reloaded, the one before stays", slog.Any("err", err))
+			}
+			refused, why = now, err.Error()
 			continue
 		}
 		p.logger.InfoContext(ctx, "policy reloaded", slog.String("folder", p.dir))
@@ -128,8 +148,13 @@ func (p *PolicyDir) stamp() policyStamp {
 var _ Policy = FixedPolicy{}
 
 // FixedPolicy is a [Policy] that never changes, for embedders that hold it
-// themselves and for tests.
+// themselves and for tests. The zero value lets nobody do anything.
 type FixedPolicy struct{ All *Rules }
 
 // Rules implements [Policy].
-func (p FixedPolicy) Rules() *Rules { return p.All }
+func (p FixedPolicy) Rules() *Rules {
+	if p.All == nil {
+		return new(Rules)
+	}
+	return p.All
+}

@@ -98,21 +98,28 @@ func (r *register) shortens(id dcvix.AgentID, host dcvix.Hostname) bool {
 	})
 }
 
-// holder returns another registered agent than id that has one of the names.
-func (r *register) holder(id dcvix.AgentID, names []dcvix.Hostname) (Agent, bool) {
+// holders returns the registered agents other than id that have one of the names,
+// each once.
+func (r *register) holders(id dcvix.AgentID, names []dcvix.Hostname) []dcvix.AgentID {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
+	var others []dcvix.AgentID
 	for _, n := range names {
-		if other, ok := r.names[n]; ok && other != id {
-			return r.agents[other].clone(), true
+		if other, ok := r.names[n]; ok && other != id && !slices.Contains(others, other) {
+			others = append(others, other)
 		}
 	}
-	return Agent{}, false
+	return others
 }
 
-func (r *register) put(ctx context.Context, a Agent) error {
+// put adds an agent, unless there are as many of its state already as limit says:
+// then it returns [ErrTooMany].
+func (r *register) put(ctx context.Context, a Agent, limit int) error {
 	r.writing.Lock()
 	defer r.writing.Unlock()
+	if r.count(a.State) >= limit {
+		return ErrTooMany
+	}
 	if err := r.store.PutAgent(ctx, a); err != nil {
 		return err
 	}
@@ -143,7 +150,11 @@ func (r *register) update(ctx context.Context, change func([]*Agent) error, ids 
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, a := range after {
+	for i, a := range after {
+		// The index may know of a later sign of life than the Store.
+		if old := r.agents[a.ID]; old.LastSeenAt.After(a.LastSeenAt) {
+			after[i].LastSeenAt, after[i].Address = old.LastSeenAt, old.Address
+		}
 		r.remove(a.ID)
 	}
 	for _, a := range after {
@@ -152,9 +163,17 @@ func (r *register) update(ctx context.Context, change func([]*Agent) error, ids 
 	return nil
 }
 
-func (r *register) delete(ctx context.Context, id dcvix.AgentID) error {
+// delete removes an agent that is in the given state, else it returns
+// [ErrNotFound] or [ErrWrongState].
+func (r *register) delete(ctx context.Context, id dcvix.AgentID, state dcvix.AgentState) error {
 	r.writing.Lock()
 	defer r.writing.Unlock()
+	switch a, ok := r.get(id); {
+	case !ok:
+		return ErrNotFound
+	case a.State != state:
+		return ErrWrongState
+	}
 	if err := r.store.DeleteAgent(ctx, id); err != nil {
 		return err
 	}
@@ -226,7 +245,9 @@ func (r *register) remove(id dcvix.AgentID) {
 		return
 	}
 	for _, n := range a.names() {
-		delete(r.names, n)
+		if r.names[n] == id {
+			delete(r.names, n)
+		}
 		left := slices.DeleteFunc(r.labels[n.FirstLabel()], func(other dcvix.AgentID) bool { return other == id })
 		if len(left) == 0 {
 			delete(r.labels, n.FirstLabel())

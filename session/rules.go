@@ -2,10 +2,13 @@ package session
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/dcvix/dcvix"
@@ -38,7 +41,8 @@ type Access struct {
 	Custom bool
 }
 
-// Access returns what a user may do. A user whom no file knows may do nothing.
+// Access returns what a user may do. A user whom no file knows may do nothing. The
+// caller must not change the Hosts.
 func (r *Rules) Access(user dcvix.Username) Access { return r.users[user] }
 
 // Both spellings of the 0.1 generation's documentation are read, and
@@ -70,7 +74,11 @@ func ParseRules(users, pools []byte) (*Rules, error) {
 	r := &Rules{users: make(map[dcvix.Username]Access, len(userList))}
 	members := r.pools(poolList)
 	for _, u := range userList {
-		id := dcvix.Username(u.ID + u.UserID)
+		id := dcvix.Username(cmp.Or(u.ID, u.UserID))
+		if u.ID != "" && u.UserID != "" && u.ID != u.UserID {
+			r.problem("%s: entry %q is passed over: it has the other name %q too: keep one", UsersFile, u.ID, u.UserID)
+			continue
+		}
 		if err := id.Validate(); err != nil {
 			r.problem("%s: entry %q is passed over: %v", UsersFile, string(id), err)
 			continue
@@ -79,7 +87,7 @@ func ParseRules(users, pools []byte) (*Rules, error) {
 			r.problem("%s: %q is there twice, the first counts: merge the entries", UsersFile, string(id))
 			continue
 		}
-		r.users[id] = r.access(u, members)
+		r.users[id] = r.access(id, u, members)
 	}
 	return r, nil
 }
@@ -87,7 +95,11 @@ func ParseRules(users, pools []byte) (*Rules, error) {
 func (r *Rules) pools(list []poolEntry) map[string][]string {
 	members := make(map[string][]string, len(list))
 	for _, p := range list {
-		id := strings.ToLower(p.ID + p.PoolID)
+		id := strings.ToLower(cmp.Or(p.ID, p.PoolID))
+		if id == "" || p.ID != "" && p.PoolID != "" && p.ID != p.PoolID {
+			r.problem("%s: a pool is passed over: it needs one id, not %q and %q", PoolsFile, p.ID, p.PoolID)
+			continue
+		}
 		if _, twice := members[id]; twice {
 			r.problem("%s: pool %q is there twice, the first counts: merge the entries", PoolsFile, id)
 			continue
@@ -97,13 +109,13 @@ func (r *Rules) pools(list []poolEntry) map[string][]string {
 	return members
 }
 
-func (r *Rules) access(u userEntry, members map[string][]string) Access {
+func (r *Rules) access(id dcvix.Username, u userEntry, members map[string][]string) Access {
 	a := Access{Known: true, Admin: u.Admin}
 	names := slices.Clone(u.Workstations)
 	for _, pool := range u.Pools {
 		hosts, ok := members[strings.ToLower(pool)]
 		if !ok {
-			r.problem("%s: user %q has the pool %q, which %s does not know", UsersFile, u.ID+u.UserID, pool, PoolsFile)
+			r.problem("%s: user %q has the pool %q, which %s does not know", UsersFile, string(id), pool, PoolsFile)
 		}
 		names = append(names, hosts...)
 	}
@@ -115,7 +127,7 @@ func (r *Rules) access(u userEntry, members map[string][]string) Access {
 		}
 		host, err := dcvix.ParseHostname(name)
 		if err != nil {
-			r.problem("%s: user %q has a workstation that is passed over: %v", UsersFile, u.ID+u.UserID, err)
+			r.problem("%s: user %q has a workstation that is passed over: %v", UsersFile, string(id), err)
 			continue
 		}
 		if !seen[string(host)] {
@@ -141,12 +153,23 @@ func parseList[T any](file string, data []byte, into *[]T) error {
 		return fmt.Errorf("%s line %d: not JSON: %w", file, lineAt(data, syntax.Offset), err)
 	}
 	if kind := (*json.UnmarshalTypeError)(nil); errors.As(err, &kind) {
-		return fmt.Errorf("%s line %d: %q cannot be a %s: see the documentation of the policy files", file, lineAt(data, kind.Offset), kind.Field, kind.Value)
+		return fmt.Errorf("%s line %d: %s cannot be a %s: see the documentation of the policy files", file, lineAt(data, kind.Offset), what(kind), kind.Value)
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", file, err)
 	}
 	return nil
+}
+
+// what says which part of a file has the wrong kind.
+func what(kind *json.UnmarshalTypeError) string {
+	switch {
+	case kind.Field != "":
+		return strconv.Quote(kind.Field)
+	case kind.Type.Kind() == reflect.Struct:
+		return "an entry"
+	}
+	return "the file"
 }
 
 func lineAt(data []byte, offset int64) int {

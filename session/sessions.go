@@ -30,6 +30,18 @@ type OpenRequest struct {
 	ID     dcvix.SessionID // "" makes one; only admins choose
 }
 
+func (r *OpenRequest) validate() error {
+	if r.ID != "" {
+		if err := r.ID.Validate(); err != nil {
+			return err
+		}
+	}
+	if r.Type != dcvix.SessionConsole && r.Type != dcvix.SessionVirtual {
+		return fmt.Errorf("%.80q: %w", string(r.Type), dcvix.ErrBadSessionType)
+	}
+	return r.Owner.Validate()
+}
+
 // An OpenedSession is what came of an [OpenRequest].
 type OpenedSession struct {
 	ID     dcvix.SessionID
@@ -45,10 +57,8 @@ type OpenedSession struct {
 // A creation that has begun goes on when ctx ends, so that a client that leaves
 // does not leave half a session.
 func (b *Broker) Open(ctx context.Context, who Actor, req OpenRequest) (OpenedSession, error) {
-	if req.ID != "" {
-		if err := req.ID.Validate(); err != nil {
-			return OpenedSession{}, fmt.Errorf("%w: %w", ErrInvalid, err)
-		}
+	if err := req.validate(); err != nil {
+		return OpenedSession{}, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
 	a, err := b.allowed(who, req.Server)
 	if err != nil {
@@ -59,6 +69,10 @@ func (b *Broker) Open(ctx context.Context, who Actor, req OpenRequest) (OpenedSe
 		return OpenedSession{}, err
 	}
 	defer unlock()
+	// A wait may have been long: the agent revoked, the policy changed.
+	if a, err = b.allowed(who, req.Server); err != nil {
+		return OpenedSession{}, err
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), b.cfg.ActDeadline)
 	defer cancel()
 	if err := b.ask(ctx, a); err != nil {
@@ -153,17 +167,21 @@ func (b *Broker) SessionsOf(owner dcvix.Username) []dcvix.Session {
 func (b *Broker) Hosts() []Host { return b.fleet.Hosts() }
 
 // Report takes in what a registered agent says about its host. The name it says
-// must be one of its own, else the error wraps [ErrForbidden].
+// must be one of its own, else the error wraps [ErrForbidden]; when the agent was
+// revoked since it was authorized, it wraps [ErrRevoked].
 func (b *Broker) Report(a Agent, address string, update dcvix.AgentUpdate) error {
 	now := b.cfg.Now()
+	a, err := b.trusted(a.ID)
+	if err != nil {
+		return err
+	}
 	name, err := dcvix.ParseHostname(update.Stats.Hostname)
 	if err != nil || !speaksFor(a, name) {
 		return fmt.Errorf("report of %.80q by the agent of %s: %w", update.Stats.Hostname, a.Hostname, ErrForbidden)
 	}
 	a.Address = address
 	b.register.see(Seen{ID: a.ID, At: b.now(), Address: address})
-	b.fleet.Report(a, update, now)
-	return nil
+	return b.takeIn(a, update, now)
 }
 
 // speaksFor says whether a name is the agent's: one it goes by, or the short
@@ -204,9 +222,9 @@ func (b *Broker) Close(ctx context.Context, who Actor, id dcvix.SessionID, serve
 
 // registered returns the agent of a host if it may still be called.
 func (b *Broker) registered(h Host) (Agent, error) {
-	a, ok := b.register.get(h.Agent)
-	if !ok || a.State != dcvix.AgentRegistered {
-		return Agent{}, fmt.Errorf("host %s: %w", h.Name, ErrNotFound)
+	a, err := b.trusted(h.Agent)
+	if err != nil {
+		return Agent{}, gone(Agent{Hostname: h.Name})
 	}
 	return a, nil
 }

@@ -74,8 +74,8 @@ type AgentStore interface {
 	Agents(ctx context.Context) ([]Agent, error)
 	// PutAgent adds an agent. It returns ErrConflict if the ID is taken.
 	PutAgent(ctx context.Context, a Agent) error
-	// UpdateAgents changes the agents of the given ids in a single atomic step;
-	// change gets them in the order of ids. It may be called more than once, so it
+	// UpdateAgents changes the agents of the given ids, all different, in a single
+	// atomic step; change gets them in the order of ids. It may be called more than once, so it
 	// must have no other effect, and it must not change an ID. If it returns an
 	// error, nothing is stored and UpdateAgents returns that error. UpdateAgents
 	// returns ErrNotFound if one of the agents does not exist.

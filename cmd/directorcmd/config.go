@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -100,7 +101,7 @@ func (c *config) load(path string, lenient bool, environ []string) error {
 	return c.set.Load(inifile.Source{Path: found, Environ: environ, Lenient: lenient})
 }
 
-func (c *config) address() string { return net.JoinHostPort(c.host, fmt.Sprint(c.port)) }
+func (c *config) address() string { return net.JoinHostPort(c.host, strconv.Itoa(c.port)) }
 
 // oldKeys returns the keys that only open tokens.
 func (c *config) oldKeys() ([]token.Key, error) {

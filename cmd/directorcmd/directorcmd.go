@@ -71,7 +71,7 @@ func Main(o Options) int {
 // Run is Main without its signals: the program ends in good order when ctx does.
 func Run(ctx context.Context, o Options) int {
 	o = o.withDefaults()
-	root := command(o)
+	root := command(o) //nolint:contextcheck // cobra hands the context to its commands
 	root.SetArgs(oneDash(o.Args))
 	root.SetOut(o.Stdout)
 	root.SetErr(o.Stderr)
@@ -79,7 +79,7 @@ func Run(ctx context.Context, o Options) int {
 	if err == nil {
 		return ExitOK
 	}
-	fmt.Fprintf(o.Stderr, "dcvix-director: %v\n", err)
+	_, _ = fmt.Fprintf(o.Stderr, "dcvix-director: %v\n", err) // nothing can be done when that fails
 	if usage := (*usageError)(nil); errors.As(err, &usage) {
 		return ExitUsage
 	}
@@ -135,7 +135,7 @@ func oneDash(args []string) []string {
 }
 
 func writeDefault(c *config, path string) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o640)
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, os.ErrExist) {
 		return fmt.Errorf("%s exists: choose another name, or move it away", path)
 	}

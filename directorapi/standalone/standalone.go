@@ -101,7 +101,7 @@ func (s *Server) open(ctx context.Context, opts Options) error {
 		policyDir = filepath.Join(s.dir, PolicyFolder)
 	}
 	var err error
-	if s.policy, err = session.OpenPolicyDir(policyDir, s.logger); err != nil {
+	if s.policy, err = session.OpenPolicyDir(ctx, policyDir, s.logger); err != nil {
 		return err
 	}
 	if s.store, err = sqlite.Open(ctx, filepath.Join(s.dir, DatabaseFile)); err != nil {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -25,7 +26,6 @@ type family struct {
 	failed chan error
 	ended  sync.WaitGroup
 	all    []*exec.Cmd
-	over   bool
 }
 
 func (f *family) start(p program) error {
@@ -37,7 +37,7 @@ func (f *family) start(p program) error {
 	if err != nil {
 		return fmt.Errorf("start %s: %w", p.name, err)
 	}
-	cmd := exec.Command(p.path, p.args...) //nolint:noctx // it is ended in good order by stop
+	cmd := exec.Command(p.path, p.args...) //nolint:noctx,gosec // ours, and ended in good order by stop
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = ownGroup() // Ctrl-C in the terminal reaches this program alone, which ends the others
 	if err := cmd.Start(); err != nil {
@@ -70,8 +70,8 @@ func tail(path string) []byte {
 
 // stop ends the processes in the reverse order of their start and waits for them.
 func (f *family) stop() error {
-	for i := len(f.all) - 1; i >= 0; i-- {
-		_ = f.all[i].Process.Signal(syscall.SIGTERM) // it may have ended
+	for _, cmd := range slices.Backward(f.all) {
+		_ = cmd.Process.Signal(syscall.SIGTERM) // it may have ended
 	}
 	done := make(chan struct{})
 	go func() { f.ended.Wait(); close(done) }()

@@ -69,10 +69,10 @@ func run(ctx context.Context, dir, bin string) (err error) {
 
 // interrupted turns what went wrong because of Ctrl-C into nothing.
 func interrupted(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return nil
+	if ctx.Err() == nil {
+		return err
 	}
-	return err
+	return nil
 }
 
 // await asks until it is so, a program has failed, or a minute has passed.

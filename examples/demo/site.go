@@ -199,7 +199,7 @@ func (s *site) explain(w io.Writer) {
 	}
 	launcher := fmt.Sprintf("%s --conf %s", rel(filepath.Join(s.bin, "dcvix-launcher")), rel(filepath.Join(s.dir, "launcher.conf")))
 	password := rel(filepath.Join(s.dir, "alice.password"))
-	fmt.Fprintf(w, `
+	_, _ = fmt.Fprintf(w, `
 The system is up: one director, one host with a fake DCV server.
 
   portal   %[1]s/          user   alice   password %[3]s

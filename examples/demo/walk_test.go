@@ -93,27 +93,44 @@ func (d *demo) showLogs() {
 	}
 }
 
-// launcher runs dcvix-launcher as alice and returns what it prints and its exit code.
-func (d *demo) launcher(args ...string) (stdout string, code int) {
+// readmeLines returns the commands that the README lets a newcomer try, to be run
+// by a shell in a folder that looks like the repository after "make run".
+func (d *demo) readmeLines() []*exec.Cmd {
 	d.t.Helper()
-	cmd := d.launcherCommand(args...)
-	out, err := cmd.Output()
-	if exit := (*exec.ExitError)(nil); err != nil && !assert.ErrorAs(d.t, err, &exit) {
-		return "", -1
+	readme, err := os.ReadFile("../../README.md")
+	require.NoError(d.t, err)
+	home := d.t.TempDir()
+	require.NoError(d.t, os.Symlink(d.bin, filepath.Join(home, "bin")))
+	require.NoError(d.t, os.Symlink(d.dir, filepath.Join(home, ".run")))
+	var lines []*exec.Cmd
+	for line := range strings.Lines(string(readme)) {
+		if strings.HasPrefix(line, "bin/") {
+			cmd := d.command("sh", "-c", "exec "+strings.TrimSpace(line))
+			cmd.Dir = home
+			lines = append(lines, cmd)
+		}
 	}
-	return string(out), cmd.ProcessState.ExitCode()
+	return lines
 }
 
-func (d *demo) launcherCommand(args ...string) *exec.Cmd {
+// launcher returns the launcher with the password of alice on its standard input.
+func (d *demo) launcher(args ...string) *exec.Cmd {
 	d.t.Helper()
 	password, err := os.Open(filepath.Join(d.dir, "alice.password"))
 	require.NoError(d.t, err)
 	d.t.Cleanup(func() { _ = password.Close() })
 	args = append([]string{"--conf", filepath.Join(d.dir, "launcher.conf"), "--password-stdin"}, args...)
+	cmd := d.command(filepath.Join(d.bin, "dcvix-launcher"), args...)
+	cmd.Stdin = password
+	return cmd
+}
+
+// command returns a command that may take a minute.
+func (d *demo) command(name string, args ...string) *exec.Cmd {
+	d.t.Helper()
 	ctx, cancel := context.WithTimeout(d.t.Context(), time.Minute)
 	d.t.Cleanup(cancel)
-	cmd := exec.CommandContext(ctx, filepath.Join(d.bin, "dcvix-launcher"), args...)
-	cmd.Stdin = password
+	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Stderr = d.t.Output()
 	cmd.Env = append(os.Environ(), "XDG_RUNTIME_DIR="+d.t.TempDir(), "GORACE=atexit_sleep_ms=0")
 	return cmd
@@ -160,12 +177,14 @@ func TestTheWalk(t *testing.T) {
 	bin, dir := buildAll(t), filepath.Join(t.TempDir(), "run")
 	d := start(t, dir, bin)
 
-	out, code := d.launcher("--list")
-	require.Zero(t, code, out)
-	assert.Equal(t, "ws1", strings.TrimSpace(out))
+	lines := d.readmeLines()
+	require.Len(t, lines, 3)
+	out, err := lines[0].Output()
+	require.NoError(t, err)
+	assert.Equal(t, "ws1", strings.TrimSpace(string(out)))
 	assert.Empty(t, d.sessions())
 
-	connect := d.launcherCommand("--connect", "ws1")
+	connect := lines[1]
 	var told lockedBuffer
 	connect.Stderr = &told
 	require.NoError(t, connect.Start())
@@ -176,16 +195,16 @@ func TestTheWalk(t *testing.T) {
 	assert.Equal(t, "alice", sessions[0].Owner)
 	assert.Equal(t, "console", sessions[0].Type)
 	assert.Equal(t, 1, sessions[0].NumOfConnections)
-	out, code = d.launcher("--list", "--json")
-	require.Zero(t, code, out)
-	assert.Contains(t, out, sessions[0].ID)
+	list := d.launcher("--list", "--json")
+	out, err = list.Output()
+	require.NoError(t, err)
+	assert.Contains(t, string(out), sessions[0].ID)
 
-	out, code = d.launcher("--close", "ws1")
-	require.Zero(t, code, out)
+	require.NoError(t, lines[2].Run())
 	assert.NoError(t, connect.Wait(), "the viewer leaves with its session")
 	assert.Empty(t, d.sessions())
 
-	wrong := d.launcherCommand("--list")
+	wrong := d.launcher("--list")
 	wrong.Stdin = strings.NewReader("guess\n")
 	require.Error(t, wrong.Run())
 	assert.Equal(t, 3, wrong.ProcessState.ExitCode())
@@ -197,9 +216,9 @@ func TestTheWalk(t *testing.T) {
 
 	again := start(t, dir, bin)
 	assert.NotContains(t, again.said.String(), "Approving", "the agent is known")
-	out, code = again.launcher("--list")
-	require.Zero(t, code, out)
-	assert.Equal(t, "ws1", strings.TrimSpace(out))
+	out, err = again.launcher("--list").Output()
+	require.NoError(t, err)
+	assert.Equal(t, "ws1", strings.TrimSpace(string(out)))
 	again.stop(syscall.SIGKILL)
 }
 

@@ -125,13 +125,13 @@ func (c *Caller) call(ctx context.Context, a session.Agent, r request, answer an
 	if err != nil {
 		return failure(ctx, err)
 	}
-	defer resp.Body.Close()
+	defer resp.Body.Close() //nolint:errcheck // it was read
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody))
 	if err != nil {
 		return failure(ctx, err)
 	}
 	switch {
-	case resp.StatusCode == http.StatusNotFound:
+	case resp.StatusCode == http.StatusNotFound && r.method == http.MethodDelete: // else it is no agent of ours
 		return fmt.Errorf("%s: %w", r.path, session.ErrNotFound)
 	case resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusCreated:
 		return fmt.Errorf("%w: status %d: %.200q", session.ErrAgentFailed, resp.StatusCode, body)
@@ -172,6 +172,7 @@ func (c *Caller) dial(ctx context.Context, network, _ string) (net.Conn, error) 
 	cfg := c.cfg.TLS.Clone()
 	cfg.ServerName = string(a.Hostname)
 	cfg.MinVersion = tls.VersionTLS12
+	cfg.InsecureSkipVerify, cfg.NextProtos = false, nil // whatever the config is used for elsewhere
 	cfg.VerifyConnection = func(s tls.ConnectionState) error { return isAgent(s, a) }
 	tlsConn := tls.Client(conn, cfg)
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)

@@ -59,7 +59,7 @@ func (d *Dir) Close() error {
 // Explain adds the remedy to an error of the file system, when there is one that
 // an operator can use.
 func Explain(err error) error {
-	remedy := ""
+	var remedy string
 	switch {
 	case errors.Is(err, syscall.ENOSPC), full(err):
 		remedy = "the disk is full: free some space on it"

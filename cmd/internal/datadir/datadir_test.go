@@ -38,9 +38,9 @@ func TestAPathBelowAFile(t *testing.T) {
 
 func TestExplainSaysTheRemedy(t *testing.T) {
 	for want, err := range map[string]error{
-		"free some space on it":   &os.PathError{Op: "write", Path: "ca.key", Err: syscall.ENOSPC},
-		"the right to write ther": &os.PathError{Op: "open", Path: "ca.key", Err: syscall.EACCES},
-		"mounted read-only":       &os.PathError{Op: "open", Path: "ca.key", Err: syscall.EROFS},
+		"free some space on it": &os.PathError{Op: "write", Path: "ca.key", Err: syscall.ENOSPC},
+		"the right to write":    &os.PathError{Op: "open", Path: "ca.key", Err: syscall.EACCES},
+		"mounted read-only":     &os.PathError{Op: "open", Path: "ca.key", Err: syscall.EROFS},
 	} {
 		assert.ErrorContains(t, datadir.Explain(err), want)
 	}

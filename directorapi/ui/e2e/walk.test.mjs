@@ -112,7 +112,7 @@ test("an admin lets the agent in and sees its host", { timeout: 180_000 }, async
   const pending = page.getByRole("article");
   const registered = page.getByRole("cell", { name: "registered" });
   await pending.or(registered).first().waitFor({ timeout: 60_000 });
-  await picture("admin-agents-first");
+  if ((await pending.count()) > 0) await picture("admin-agents-first");
   while ((await pending.count()) > 0) {
     const before = await pending.count();
     await pending.first().getByRole("button", { name: "Approve" }).click();

@@ -62,7 +62,7 @@ func (s *Store) Agents(ctx context.Context) ([]session.Agent, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read agents: %w", err)
 	}
-	defer rows.Close()
+	defer rows.Close() //nolint:errcheck // rows.Err says what went wrong
 	all := make([]session.Agent, 0)
 	for rows.Next() {
 		a, _, err := scan(rows)
@@ -157,7 +157,7 @@ func (s *Store) SeeAgents(ctx context.Context, seen []session.Seen) error {
 	if err != nil {
 		return fmt.Errorf("write last-seen times: %w", err)
 	}
-	defer update.Close()
+	defer update.Close() //nolint:errcheck // the transaction says whether it worked
 	for _, one := range seen {
 		if _, err := update.ExecContext(ctx, string(one.ID), millis(one.At), one.Address); err != nil {
 			return fmt.Errorf("write when agent %s was seen: %w", one.ID, err)
@@ -185,7 +185,7 @@ func (s *Store) RevokedTokens(ctx context.Context) ([]session.Revocation, error)
 	if err != nil {
 		return nil, fmt.Errorf("read revoked tokens: %w", err)
 	}
-	defer rows.Close()
+	defer rows.Close() //nolint:errcheck // rows.Err says what went wrong
 	all := make([]session.Revocation, 0)
 	for rows.Next() {
 		var r session.Revocation
@@ -235,9 +235,11 @@ func scan(r row) (a session.Agent, rev int64, err error) {
 	if err != nil {
 		return a, 0, fmt.Errorf("read an agent: %w", err)
 	}
-	if n, err := hex.Decode(a.KeyHash[:], []byte(key)); err != nil || n != len(a.KeyHash) {
+	hash, err := hex.DecodeString(key)
+	if err != nil || len(hash) != len(a.KeyHash) {
 		return a, 0, fmt.Errorf("agent %s: its stored key hash is damaged: restore the database", a.ID)
 	}
+	a.KeyHash = session.KeyHash(hash)
 	for name := range strings.FieldsSeq(aliases) {
 		a.Aliases = append(a.Aliases, dcvix.Hostname(name))
 	}

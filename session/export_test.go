@@ -1,0 +1,40 @@
+package session
+
+import (
+	"context"
+	"time"
+
+	"github.com/dcvix/dcvix"
+)
+
+// NewFleet is newFleet, for tests of what it promises.
+func NewFleet(maxAge, deadline time.Duration) *Fleet { return newFleet(maxAge, deadline) }
+
+// Sweep is sweep.
+func (f *Fleet) Sweep(now time.Time) (silent, dropped []Host) { return f.sweep(now) }
+
+// Resolve returns the agent that a host name means.
+func (b *Broker) Resolve(name string) (Agent, error) { return b.register.resolve(name) }
+
+// Ask gets a report from a host that has not sent one yet.
+func (b *Broker) Ask(ctx context.Context, a Agent) error { return b.ask(ctx, a) }
+
+// ResolvedAfterReload returns what name means to an index made anew from the Store.
+func (b *Broker) ResolvedAfterReload(ctx context.Context, name string) (dcvix.AgentID, error) {
+	fresh, err := loadRegister(ctx, b.cfg.Store)
+	if err != nil {
+		return "", err
+	}
+	a, err := fresh.resolve(name)
+	return a.ID, err
+}
+
+// Denials returns how many agents are remembered as sent away.
+func (b *Broker) Denials() int {
+	b.denied.mu.Lock()
+	defer b.denied.mu.Unlock()
+	return len(b.denied.all)
+}
+
+// PendingCount returns what the index counts, not what it holds.
+func (b *Broker) PendingCount() int { return b.register.count(dcvix.AgentPending) }

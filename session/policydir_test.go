@@ -1,0 +1,178 @@
+package session_test
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/dcvix/dcvix/session"
+)
+
+// within is how soon a changed policy counts.
+const within = 5 * time.Second
+
+// A policyFolder is a running PolicyDir in virtual time over real files.
+type policyFolder struct {
+	*session.PolicyDir
+	t   *testing.T
+	dir string
+	log bytes.Buffer
+	mu  sync.Mutex
+}
+
+func (p *policyFolder) Write(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.log.Write(b)
+}
+
+func (p *policyFolder) logged(text string) int {
+	synctest.Wait()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return strings.Count(p.log.String(), text)
+}
+
+func (p *policyFolder) write(name, content string) {
+	p.t.Helper()
+	require.NoError(p.t, os.WriteFile(filepath.Join(p.dir, name), []byte(content), 0o600))
+}
+
+func (p *policyFolder) hosts() []string {
+	synctest.Wait()
+	return p.Rules().Access("alice").Hosts
+}
+
+func withPolicy(t *testing.T, test func(*policyFolder)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		p := &policyFolder{t: t, dir: t.TempDir()}
+		p.write(session.UsersFile, `[{"id":"alice","workstations":["ws1"]}]`)
+		var err error
+		p.PolicyDir, err = session.OpenPolicyDir(t.Context(), p.dir, slog.New(slog.NewTextHandler(p, nil)))
+		require.NoError(t, err)
+		ctx, cancel := context.WithCancel(t.Context())
+		ran := make(chan error)
+		go func() { ran <- p.Run(ctx) }()
+		test(p)
+		cancel()
+		require.NoError(t, <-ran)
+	})
+}
+
+func TestAFolderWithoutAPolicyGetsEmptyLists(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "deep", "policy")
+	p, err := session.OpenPolicyDir(t.Context(), dir, nil)
+	require.NoError(t, err)
+	assert.Equal(t, session.Access{}, p.Rules().Access("alice"))
+	for _, name := range []string{session.UsersFile, session.PoolsFile} {
+		data, err := os.ReadFile(filepath.Join(dir, name))
+		require.NoError(t, err)
+		assert.Equal(t, "[]\n", string(data))
+	}
+}
+
+func TestADirectorDoesNotStartOnABadPolicy(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, session.UsersFile), []byte("[\n{"), 0o600))
+	p, err := session.OpenPolicyDir(t.Context(), dir, nil)
+	require.ErrorContains(t, err, dir)
+	require.ErrorContains(t, err, "users.json line 2")
+	assert.Nil(t, p)
+}
+
+func TestAChangedPolicyCountsWithin5Seconds(t *testing.T) {
+	withPolicy(t, func(p *policyFolder) {
+		require.Equal(t, []string{"ws1"}, p.hosts())
+		p.write(session.UsersFile, `[{"id":"alice","pools":["cad"]}]`)
+		p.write(session.PoolsFile, `[{"id":"cad","workstations":["ws7"]}]`)
+		time.Sleep(within)
+		assert.Equal(t, []string{"ws7"}, p.hosts())
+		p.write(session.PoolsFile, `[{"id":"cad","workstations":["ws7","ws8"]}]`)
+		time.Sleep(within)
+		assert.Equal(t, []string{"ws7", "ws8"}, p.hosts())
+		time.Sleep(time.Hour)
+		assert.Equal(t, 2, p.logged("policy reloaded"), "what did not change is not read again")
+
+		p.write(session.UsersFile, `[]`)
+		require.NoError(t, p.Reload(t.Context()))
+		assert.Empty(t, p.hosts(), "at once, as on SIGHUP")
+	})
+}
+
+func TestTheLastGoodPolicyStays(t *testing.T) {
+	withPolicy(t, func(p *policyFolder) {
+		for name, content := range map[string]string{
+			"no JSON": "[\n{\"id\":", "nothing, as an editor that writes in place leaves it for a moment": "", "blanks": " \n\n",
+		} {
+			p.write(session.UsersFile, content)
+			time.Sleep(within)
+			assert.Equal(t, []string{"ws1"}, p.hosts(), name)
+			require.Error(t, p.Reload(t.Context()), name)
+			assert.Equal(t, []string{"ws1"}, p.hosts(), name)
+		}
+		require.NoError(t, os.Remove(filepath.Join(p.dir, session.UsersFile)))
+		time.Sleep(within)
+		assert.Equal(t, []string{"ws1"}, p.hosts(), "the file is gone")
+
+		p.write(session.UsersFile, `[{"id":"alice","workstations":["ws2"]}]`)
+		time.Sleep(within)
+		assert.Equal(t, []string{"ws2"}, p.hosts())
+	})
+}
+
+func TestABadPolicyIsLoggedOnceWithFileAndLine(t *testing.T) {
+	withPolicy(t, func(p *policyFolder) {
+		p.write(session.PoolsFile, "[\n\n}")
+		time.Sleep(time.Hour)
+		assert.Equal(t, 1, p.logged("the one before stays"))
+		assert.Equal(t, 1, p.logged("pools.json line 3"))
+		p.write(session.PoolsFile, "[\n\n\n}")
+		time.Sleep(time.Hour)
+		assert.Equal(t, 2, p.logged("the one before stays"))
+	})
+}
+
+func TestProblemsOfAPolicyAreLogged(t *testing.T) {
+	withPolicy(t, func(p *policyFolder) {
+		p.write(session.UsersFile, `[{"id":"alice","workstations":["ws1"],"pools":["nope"]}]`)
+		time.Sleep(within)
+		assert.Equal(t, []string{"ws1"}, p.hosts())
+		assert.Equal(t, 1, p.logged("problem in the policy"))
+	})
+}
+
+func TestAPolicyThatCanBeReadAgainIsRead(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows has no symbolic links for everybody")
+	}
+	withPolicy(t, func(p *policyFolder) {
+		users := filepath.Join(p.dir, session.UsersFile)
+		target := filepath.Join(t.TempDir(), "users")
+		require.NoError(t, os.Remove(users))
+		require.NoError(t, os.Symlink(target, users))
+		time.Sleep(within)
+		require.Equal(t, []string{"ws1"}, p.hosts())
+		require.NoError(t, os.WriteFile(target, []byte(`[{"id":"alice","workstations":["ws3"]}]`), 0o600))
+		time.Sleep(within)
+		assert.Equal(t, []string{"ws3"}, p.hosts())
+	})
+}
+
+func TestAPolicyThatNeverChanges(t *testing.T) {
+	rules, err := session.ParseRules([]byte(`[{"id":"alice","admin":true}]`), nil)
+	require.NoError(t, err)
+	assert.True(t, session.FixedPolicy{All: rules}.Rules().Access("alice").Admin)
+	assert.Equal(t, session.Access{}, session.FixedPolicy{}.Rules().Access("alice"))
+}

@@ -1,0 +1,121 @@
+package dcvix_test
+
+import (
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/dcvix/dcvix"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// wire are the messages of the protocol with every field set. Their spelling is
+// the contract: a golden file changes only by new lines.
+func wire() map[string]any { // any: as encoding/json
+	at := dcvix.Time{Time: time.Date(2026, 3, 5, 8, 41, 12, 4_518_000, time.UTC)}
+	const guid = "9f8c7d6e-1b2a-4c3d-8e4f-0a1b2c3d4e5f"
+	session := dcvix.Session{
+		ID: "console", Owner: "alice", User: "alice", NumOfConnections: 1, CreationTime: at, LastDisconnectionTime: at,
+		LicensingMode: "demo", StorageRoot: "/home/alice", Type: dcvix.SessionConsole, Status: "created",
+		X11Display: ":0", X11Authority: "/run/x", UID: "console-ws1", ServerID: "ws1", LastSeen: at,
+	}
+	stats := dcvix.Stats{Hostname: "ws1", FreeMemory: 1, TotalMemory: 2, Cores: 4, CPUUsage: 12.5, Load1: 0.1, Load5: 0.2, Load15: 0.3}
+	return map[string]any{
+		"health":                  dcvix.Health{Status: "healthy", Protocol: 2, Version: "0.2.0"},
+		"login-request":           dcvix.LoginRequest{UserID: "alice", Password: "p", OTP: "123456", Challenge: "c"},
+		"login-options":           dcvix.LoginOptions{OTP: dcvix.OTPOptional},
+		"servers-response":        dcvix.ServersResponse{Servers: []string{"ws1", dcvix.AllowCustom}},
+		"create-session-request":  dcvix.CreateSessionRequest{ServerID: "ws1", SessionType: "Console", UserID: "alice", SessionID: "s1"},
+		"create-session-response": dcvix.CreateSessionResponse{SessionID: "s1", ServerID: "ws1", SessionType: dcvix.SessionConsole, Reused: true},
+		"connection-token":        dcvix.ConnectionTokenResponse{Token: "t", Host: "ws1", Port: 8443, WebURLPath: "/", SessionID: "s1", ExpiresAt: at},
+		"close-session-response":  dcvix.CloseSessionResponse{Status: "success", Code: 200, Message: "m", Body: "b"},
+		"register-request":        dcvix.RegisterRequest{CSR: []byte{0, 0xff}, GUID: guid, Hostname: "ws1", RegistrationToken: "r", AgentPort: 8446},
+		"register-response":       dcvix.RegisterResponse{Certificate: "PEM", CA: "PEM", AgentID: guid, RenewalIntervalSeconds: 43200},
+		"pending-response":        dcvix.PendingResponse{Error: dcvix.PendingApproval},
+		"renew-request":           dcvix.RenewRequest{CSR: []byte{0, 0xff}},
+		"renew-response":          dcvix.RenewResponse{Certificate: "PEM", RenewalIntervalSeconds: 43200},
+		"agent-update":            dcvix.AgentUpdate{Sessions: []dcvix.Session{session}, Stats: stats, Tags: []string{"linux"}, AgentPort: 8446, DCVPort: 8443, UpdateIntervalSeconds: 30, Version: "0.2.0", Problems: []string{"p"}},
+		"agent-create-session":    dcvix.AgentCreateSession{UserID: "alice", SessionType: dcvix.SessionVirtual, SessionID: "s1"},
+		"agent-created-session":   dcvix.AgentCreatedSession{SessionID: "s1"},
+		"server":                  dcvix.Server{Stats: stats, AgentIP: "10.0.0.7", Tags: []string{"linux"}, LastSeen: at, Sessions: []dcvix.Session{session}, Problems: []string{"p"}},
+		"approve-request":         dcvix.ApproveRequest{Replace: true, Aliases: []dcvix.Hostname{"cad1"}},
+		"problem":                 dcvix.Problem{Type: "urn:dcvix:otp-required", Title: "Unauthorized", Status: 401, Detail: "d", Instance: "i", Prompt: "Code?", Challenge: "c"},
+		"agent-never-seen":        dcvix.Agent{GUID: guid, Hostname: "ws1", State: dcvix.AgentPending, CreatedAt: at, Tags: []string{}, Fingerprint: "AA"},
+		"session-never-left":      dcvix.Session{ID: "s1"},
+		"agent-update-of-nothing": dcvix.AgentUpdate{Sessions: []dcvix.Session{}, Tags: []string{}},
+		"connection-token-of-0.1": dcvix.ConnectionTokenResponse{Token: "t"},
+		"create-session-of-0.1":   dcvix.CreateSessionResponse{SessionID: "s1"},
+		"register-request-of-0.1": dcvix.RegisterRequest{CSR: []byte{0, 0xff}, GUID: guid, Hostname: "ws1"},
+		"agent": dcvix.Agent{
+			GUID: guid, Hostname: "ws1", State: dcvix.AgentRegistered, CreatedAt: at, RegisteredAt: at, LastSeenAt: at, CertSerial: "ff",
+			Tags: []string{"linux"}, Fingerprint: "AA:BB", RequestedHostname: "ws2", Aliases: []dcvix.Hostname{"cad1"}, Conflict: true, Version: "0.2.0",
+		},
+	}
+}
+
+func TestTheSpellingOfEveryMessageIsFrozen(t *testing.T) {
+	for name, message := range wire() {
+		t.Run(name, func(t *testing.T) {
+			got, err := json.MarshalIndent(message, "", "  ")
+			require.NoError(t, err)
+			got = append(got, '\n')
+			path := filepath.Join("testdata", "wire", name+".json")
+			if *update {
+				require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+				require.NoError(t, os.WriteFile(path, got, 0o644))
+			}
+			want, err := os.ReadFile(path)
+			require.NoError(t, err, "go test -run %s -update writes it", t.Name())
+			assert.Equal(t, string(want), string(got))
+
+			back := reflect.New(reflect.TypeOf(message)) // as a reader of the other side does
+			require.NoError(t, json.Unmarshal(want, back.Interface()))
+			assert.Equal(t, message, back.Elem().Interface())
+		})
+	}
+}
+
+func TestReadersIgnoreKeysTheyDoNotKnow(t *testing.T) {
+	var s dcvix.Session
+	require.NoError(t, json.Unmarshal([]byte(`{"id":"s1","future":[{}],"creation-time":""}`), &s))
+	assert.Equal(t, dcvix.Session{ID: "s1"}, s)
+}
+
+func TestPath(t *testing.T) {
+	tests := map[string]struct {
+		pattern string
+		args    []string
+		want    string
+	}{
+		"nothing to fill in":       {dcvix.PathHealth, nil, "/v1/health"},
+		"an id":                    {dcvix.PathSession, []string{"console"}, "/v1/sessions/console"},
+		"in the middle":            {dcvix.PathAdminAgentApprove, []string{"g"}, "/v1/admin/agents/g/approve"},
+		"a slash":                  {dcvix.PathSession, []string{"a/../b"}, "/v1/sessions/a%2F..%2Fb"},
+		"a query":                  {dcvix.PathSession, []string{"a?b#c"}, "/v1/sessions/a%3Fb%23c"},
+		"a percent sign":           {dcvix.PathSession, []string{"%2f"}, "/v1/sessions/%252f"},
+		"braces are not filled":    {"/{a}/{b}", []string{"{b}", "x"}, "/%7Bb%7D/x"},
+		"a newline":                {dcvix.PathSession, []string{"a\nb"}, "/v1/sessions/a%0Ab"},
+		"two parts":                {"/{a}/{b}", []string{"1", "2"}, "/1/2"},
+		"more args than parts":     {"/{a}", []string{"1", "2"}, "/1"},
+		"braces the wrong way":     {"/}a{", []string{"1"}, "/}a{"},
+		"no parts and some args":   {"/a", []string{"1"}, "/a"},
+		"a part that stays as is":  {"/{a}/{b}", []string{"1"}, "/1/{b}"},
+		"letters that need escape": {dcvix.PathSession, []string{"ä b"}, "/v1/sessions/%C3%A4%20b"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) { assert.Equal(t, tt.want, dcvix.Path(tt.pattern, tt.args...)) })
+	}
+}
+
+func TestAnErrorIsItsSentence(t *testing.T) {
+	err := error(&dcvix.Error{Code: dcvix.CodeConflict, Message: "The host's console is in use.", Status: 409})
+	assert.EqualError(t, err, "The host's console is in use.")
+}
