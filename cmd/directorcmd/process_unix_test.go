@@ -258,6 +258,16 @@ func TestFileOfThe01GenerationLoadsUnchanged(t *testing.T) {
 	}
 }
 
+// openFolder returns a folder that everybody may enter.
+func openFolder(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, d := range []string{dir, filepath.Dir(dir)} {
+		require.NoError(t, os.Chmod(d, 0o755))
+	}
+	return dir
+}
+
 // asSomebodyElse lets the command run without root's rights and returns its user
 // id. As an ordinary user it runs as that: a folder without the right to write is
 // enough then.
@@ -266,14 +276,9 @@ func asSomebodyElse(t *testing.T, cmd *exec.Cmd) int {
 	if os.Getuid() != 0 {
 		return os.Getuid()
 	}
-	// The test binary is in a folder that root alone may enter.
-	open, err := os.MkdirTemp("/tmp", "dcvix-test-")
+	program, err := os.ReadFile(cmd.Path) // it is in a folder that root alone may enter
 	require.NoError(t, err)
-	t.Cleanup(func() { _ = os.RemoveAll(open) })
-	require.NoError(t, os.Chmod(open, 0o755))
-	program, err := os.ReadFile(cmd.Path)
-	require.NoError(t, err)
-	cmd.Path = filepath.Join(open, "director")
+	cmd.Path = filepath.Join(openFolder(t), "director")
 	require.NoError(t, os.WriteFile(cmd.Path, program, 0o755))
 	cmd.Dir = "/"
 	const nobody = 65534
@@ -282,9 +287,7 @@ func asSomebodyElse(t *testing.T, cmd *exec.Cmd) int {
 }
 
 func TestFolderWithoutTheRightToWriteIsSaid(t *testing.T) {
-	parent, err := os.MkdirTemp("/tmp", "dcvix-test-")
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = os.RemoveAll(parent) })
+	parent := openFolder(t)
 	there := filepath.Join(parent, "there")
 	require.NoError(t, os.Mkdir(there, 0o755))
 	for _, dir := range []string{parent, there} {
