@@ -63,7 +63,7 @@ func (c *config) declareDirector(backends map[string]BackendFactory) {
 	c.portKey = s.Int(&c.port, "director_port", 8445, "port to listen on; 0 takes a free one").Range(0, 65535)
 	s.Int(&c.agentPort, "agent_port", 8446, "port on which agents are called that do not say theirs").Range(1, 65535)
 	known := strings.Join(slices.Sorted(maps.Keys(backends)), ", ")
-	c.authTypeKey = s.Enum(&c.authType, "auth_type", "pam", "how people log in; this build has: "+known, authTypes(backends)...)
+	c.authTypeKey = s.Enum(&c.authType, "auth_type", "pam", "how people log in; this build has "+known+" of", authTypes(backends)...)
 	s.Secret(&c.tokenKey, "token_key", "", "base64 of the 32 bytes that seal tokens; without it, and without token_key_file, a new one at every start").Check(checkTokenKeys)
 	s.Path(&c.tokenKeyFile, "token_key_file", "", "file with the token key; made once when it is not there")
 	s.List(&c.tokenKeysOld, "token_keys_old", "", "token keys that still open tokens but seal none").Check(checkTokenKeys)

@@ -281,6 +281,10 @@ func asSomebodyElse(t *testing.T, cmd *exec.Cmd) int {
 	cmd.Path = filepath.Join(openFolder(t), "director")
 	require.NoError(t, os.WriteFile(cmd.Path, program, 0o755))
 	cmd.Dir = "/"
+	if covered := openFolder(t); os.Getenv("GOCOVERDIR") != "" { // go test -cover
+		require.NoError(t, os.Chmod(covered, 0o777))
+		cmd.Env = append(cmd.Env, "GOCOVERDIR="+covered)
+	}
 	const nobody = 65534
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
 	return nobody
@@ -305,7 +309,7 @@ func TestFolderWithoutTheRightToWriteIsSaid(t *testing.T) {
 
 			assert.Equal(t, directorcmd.ExitFailure, got.code, got.stderr)
 			assert.Contains(t, got.sentence(t), data)
-			assert.Contains(t, got.sentence(t), fmt.Sprintf("permission denied: give the user with id %d the right to write there (chown), or choose another folder (DCVIX_DIRECTOR_DATA_DIR)", uid))
+			assert.Contains(t, got.sentence(t), fmt.Sprintf("permission denied: give the user with id %d (chown) the right to write there, or choose another folder (DCVIX_DIRECTOR_DATA_DIR)", uid))
 		})
 	}
 }

@@ -61,10 +61,10 @@ func (d *Dir) Close() error {
 func Explain(err error) error {
 	var remedy string
 	switch {
-	case errors.Is(err, syscall.ENOSPC), full(err):
+	case errors.Is(err, errFull), full(err):
 		remedy = "the disk is full: free some space on it"
 	case errors.Is(err, fs.ErrPermission):
-		remedy = fmt.Sprintf("give the user with id %d the right to write there (chown), or choose another folder", os.Getuid())
+		remedy = fmt.Sprintf("give %s the right to write there, or choose another folder", who())
 	case errors.Is(err, syscall.ENOTDIR):
 		remedy = "a part of this path is a file: choose another folder"
 	case errors.Is(err, syscall.EROFS):
@@ -73,6 +73,14 @@ func Explain(err error) error {
 		return err
 	}
 	return fmt.Errorf("%w: %s", err, remedy)
+}
+
+// who names the account of this process, which on Windows has no number.
+func who() string {
+	if uid := os.Getuid(); uid >= 0 {
+		return fmt.Sprintf("the user with id %d (chown)", uid)
+	}
+	return "the account of this program"
 }
 
 // full recognises SQLite's own words for a full disk: SQLITE_FULL, and

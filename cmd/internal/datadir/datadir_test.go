@@ -42,7 +42,7 @@ func TestExplainSaysTheRemedy(t *testing.T) {
 		err  error
 		want string
 	}{
-		"a full disk":                   {&os.PathError{Op: "write", Path: "ca.key", Err: syscall.ENOSPC}, "free some space on it"},
+		"a full disk":                   {&os.PathError{Op: "write", Path: "ca.key", Err: datadir.ErrFull}, "free some space on it"},
 		"a full disk below a database":  {errors.New("write: database or disk is full (13)"), "free some space on it"},
 		"one that cannot take its log":  {errors.New("open: disk I/O error (4874)"), "free some space on it"},
 		"a folder of somebody else":     {&os.PathError{Op: "open", Path: "ca.key", Err: syscall.EACCES}, "the right to write"},
