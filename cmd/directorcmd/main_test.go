@@ -64,7 +64,8 @@ func process(t *testing.T, args ...string) *exec.Cmd {
 	t.Cleanup(cancel)
 	cmd := exec.CommandContext(ctx, self, args...)
 	cmd.Dir = t.TempDir()
-	cmd.Env = append(os.Environ(), "DIRECTOR_PROCESS=1")
+	// With the race detector a process would wait a second at its end.
+	cmd.Env = append(os.Environ(), "DIRECTOR_PROCESS=1", "GORACE=atexit_sleep_ms=0 "+os.Getenv("GORACE"))
 	return cmd
 }
 

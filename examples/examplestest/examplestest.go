@@ -65,7 +65,8 @@ func Start(t testing.TB, environ []string, args ...string) *Process {
 	ctx, kill := context.WithCancel(context.WithoutCancel(t.Context()))
 	p := &Process{t: t, cmd: exec.CommandContext(ctx, self, args...)} //nolint:gosec // this very binary
 	p.cmd.Dir = t.TempDir()
-	p.cmd.Env = append(append(os.Environ(), asProgram+"=1"), environ...)
+	// With the race detector a process would wait a second at its end.
+	p.cmd.Env = append(append(os.Environ(), asProgram+"=1", "GORACE=atexit_sleep_ms=0 "+os.Getenv("GORACE")), environ...)
 	p.cmd.Stdout, p.cmd.Stderr = p, p
 	if err := p.cmd.Start(); err != nil {
 		kill()
