@@ -10,6 +10,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
 	"math/big"
 	"os"
 	"path/filepath"
@@ -90,7 +91,7 @@ func TestOpenRefusesAndSaysTheRemedy(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			unixOnly(t, tt.want == ca.ErrInsecureKey)
+			unixOnly(t, errors.Is(tt.want, ca.ErrInsecureKey))
 			dir := t.TempDir()
 			open(t, dir)
 			tt.spoil(t, dir)

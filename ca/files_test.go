@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/elliptic"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -228,7 +229,7 @@ func TestParseFingerprint(t *testing.T) {
 	f, err := ca.KeyFingerprint(newEC(t, elliptic.P256()).Public())
 	require.NoError(t, err)
 	upper := f.String()
-	bare := fmt.Sprintf("%x", f[:])
+	bare := hex.EncodeToString(f[:])
 	for name, text := range map[string]string{
 		"as written": upper, "lower case without colons": bare, "with space around": " " + upper + "\n",
 	} {

@@ -91,13 +91,18 @@ func TestActsAndReports(t *testing.T) {
 			{report(0, desktop("s")), has("s created")}, {closing(1, "s"), has("s closing")}, {report(32, desktop("s")), has("s created")},
 		},
 		"a failed close is taken back": {
-			{report(0, desktop("s")), has("s created")}, {closing(1, "s"), has("s closing")}, {notClosed("s"), has("s created")},
+			{report(0, desktop("s")), has("s created")},
+			{closing(1, "s"), has("s closing")},
+			{notClosed("s"), has("s created")},
 			{report(2, desktop("s")), has("s created")},
 		},
 		"a session that was closed stays away, though late reports list it": {
-			{report(0, desktop("s"), desktop("t")), has("s created", "t created")}, {closing(1, "s"), has("s closing", "t created")},
-			{closed(2, "s"), has("t created")}, {report(3, desktop("s"), desktop("t")), has("t created")},
-			{report(4, desktop("t")), has("t created")}, {report(5, desktop("s"), desktop("t")), has("t created")},
+			{report(0, desktop("s"), desktop("t")), has("s created", "t created")},
+			{closing(1, "s"), has("s closing", "t created")},
+			{closed(2, "s"), has("t created")},
+			{report(3, desktop("s"), desktop("t")), has("t created")},
+			{report(4, desktop("t")), has("t created")},
+			{report(5, desktop("s"), desktop("t")), has("t created")},
 			{report(33, desktop("s"), desktop("t")), has("s created", "t created")},
 		},
 		"a session may be opened again under the id of one that was closed": {
@@ -107,8 +112,13 @@ func TestActsAndReports(t *testing.T) {
 			{report(0, desktop("s")), has("s created")}, {closing(1, "s"), has("s closing")}, {opened(2, "s"), has("s created")},
 		},
 		"an opened session whose close fails before any report listed it is still there": {
-			{report(0), none}, {opened(1, "s"), has("s created")}, {closing(2, "s"), has("s closing")}, {report(3), has("s closing")},
-			{notClosed("s"), has("s created")}, {report(4), has("s created")}, {report(40), none},
+			{report(0), none},
+			{opened(1, "s"), has("s created")},
+			{closing(2, "s"), has("s closing")},
+			{report(3), has("s closing")},
+			{notClosed("s"), has("s created")},
+			{report(4), has("s created")},
+			{report(40), none},
 		},
 		"sessions are in the order of their ids": {
 			{report(0, desktop("c"), desktop("a")), has("a created", "c created")}, {opened(1, "b"), has("a created", "b created", "c created")},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -89,7 +90,7 @@ func TestNamesMeanAgents(t *testing.T) {
 			d := newDirector(t)
 			for _, line := range tt.registered {
 				var names []dcvix.Hostname
-				for _, n := range strings.Fields(line) {
+				for n := range strings.FieldsSeq(line) {
 					names = append(names, dcvix.Hostname(n))
 				}
 				a := sessiontest.Join(t, d.Broker, names[0])
@@ -314,6 +315,18 @@ func (s *seenStore) SeeAgents(ctx context.Context, seen []session.Seen) error {
 	return s.Store.SeeAgents(ctx, seen)
 }
 
+func (s *seenStore) failWith(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.err = err
+}
+
+func (s *seenStore) written() [][]session.Seen {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.writes)
+}
+
 func TestLastSeenTimesAreWrittenInBatchesAndNotLostByAFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := new(seenStore)
@@ -327,19 +340,19 @@ func TestLastSeenTimesAreWrittenInBatchesAndNotLostByAFailure(t *testing.T) {
 			d.report(t, two)
 		}
 		time.Sleep(11 * time.Second)
-		require.Len(t, store.writes, 1, "200 reports are one write")
-		assert.Len(t, store.writes[0], 2)
+		require.Len(t, store.written(), 1, "200 reports are one write")
+		assert.Len(t, store.written()[0], 2)
 
-		store.err = errors.New("disk full")
+		store.failWith(errors.New("disk full"))
 		early := time.Now()
 		d.report(t, one)
 		d.report(t, two)
 		time.Sleep(10 * time.Second)
 		late := time.Now()
 		d.report(t, two)
-		store.err = nil
+		store.failWith(nil)
 		time.Sleep(10 * time.Second)
-		require.Len(t, store.writes, 2)
+		require.Len(t, store.written(), 2)
 		stored, err := store.Agents(t.Context())
 		require.NoError(t, err)
 		for _, a := range stored {
@@ -349,11 +362,11 @@ func TestLastSeenTimesAreWrittenInBatchesAndNotLostByAFailure(t *testing.T) {
 		}
 
 		time.Sleep(time.Minute)
-		require.Len(t, store.writes, 2, "nothing new, nothing written")
+		require.Len(t, store.written(), 2, "nothing new, nothing written")
 		d.report(t, one)
 		stop()
 		require.NoError(t, <-ran)
-		assert.Len(t, store.writes, 3, "what is left is written at the end")
+		assert.Len(t, store.written(), 3, "what is left is written at the end")
 	})
 }
 

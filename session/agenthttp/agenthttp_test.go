@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
-	"encoding/json"
 	"errors"
 	"io"
 	"log"
@@ -288,18 +287,20 @@ func TestAHostThatSwallowsEverythingCostsOnlyItsTime(t *testing.T) {
 	a := catest.New(t)
 	silent, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0") // accepts, says nothing
 	require.NoError(t, err)
-	defer silent.Close()
+	t.Cleanup(func() { assert.NoError(t, silent.Close()) })
 	_, port, err := net.SplitHostPort(silent.Addr().String())
 	require.NoError(t, err)
 	mute := session.Agent{ID: "a1", Hostname: "ws1.localhost"}
 	mute.Port, err = strconv.Atoi(port)
 	require.NoError(t, err)
 	slow := newHost(t, a, "ws2.localhost", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
-	half := newHost(t, a, "ws3.localhost", func(w http.ResponseWriter, r *http.Request) {
-		_ = json.NewEncoder(w).Encode(struct{}{})
+	over := make(chan struct{})
+	half := newHost(t, a, "ws3.localhost", func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, "{}")
 		_ = http.NewResponseController(w).Flush()
-		<-r.Context().Done()
+		<-over // not until the caller has left: then the answer would be a whole one
 	})
+	t.Cleanup(func() { close(over) })
 	deaf := func(c *agenthttp.Config) {
 		c.Dial = func(ctx context.Context, _, _ string) (net.Conn, error) {
 			<-ctx.Done()
