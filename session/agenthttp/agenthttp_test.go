@@ -328,6 +328,19 @@ func TestAHostThatSwallowsEverythingCostsOnlyItsTime(t *testing.T) {
 	}
 }
 
+func TestACallerThatLeavesDoesNotBlameTheAgent(t *testing.T) {
+	a := catest.New(t)
+	ctx, leave := context.WithCancel(t.Context())
+	h := newHost(t, a, "ws1.localhost", func(_ http.ResponseWriter, r *http.Request) {
+		leave()
+		<-r.Context().Done()
+	})
+	_, err := newCaller(t, a).Report(ctx, h.agent)
+	require.ErrorIs(t, err, session.ErrAgentTimeout)
+	require.NotErrorIs(t, err, session.ErrAgentFailed)
+	assert.ErrorIs(t, err, context.Canceled)
+}
+
 // Two agents of one name, as when a host was reinstalled and replaced.
 func TestTheConnectionOfOneAgentIsNeverUsedForAnother(t *testing.T) {
 	a := catest.New(t)
