@@ -17,7 +17,8 @@ import (
 // config is the configuration file as it was read. What its keys mean to the
 // parts of a director is decided in run.go.
 type config struct {
-	set *inifile.Set
+	set  *inifile.Set
+	file string // it was read from; "" when there was none
 
 	host              string
 	port              int
@@ -36,7 +37,7 @@ type config struct {
 	housekeeping time.Duration
 	maxAge       time.Duration
 
-	dataDirKey, portKey *inifile.Key
+	dataDirKey, portKey, authTypeKey *inifile.Key
 
 	log      logging.Config
 	backends map[string]BackendOpener
@@ -62,10 +63,10 @@ func (c *config) declareDirector(backends map[string]BackendFactory) {
 	c.portKey = s.Int(&c.port, "director_port", 8445, "port to listen on; 0 takes a free one").Range(0, 65535)
 	s.Int(&c.agentPort, "agent_port", 8446, "port on which agents are called that do not say theirs").Range(1, 65535)
 	known := strings.Join(slices.Sorted(maps.Keys(backends)), ", ")
-	s.String(&c.authType, "auth_type", "pam", "how people log in; this build has: "+known)
-	s.Secret(&c.tokenKey, "token_key", "", "base64 of the 32 bytes that seal tokens; without it, and without token_key_file, a new one at every start")
+	c.authTypeKey = s.Enum(&c.authType, "auth_type", "pam", "how people log in; this build has: "+known, authTypes(backends)...)
+	s.Secret(&c.tokenKey, "token_key", "", "base64 of the 32 bytes that seal tokens; without it, and without token_key_file, a new one at every start").Check(checkTokenKeys)
 	s.Path(&c.tokenKeyFile, "token_key_file", "", "file with the token key; made once when it is not there")
-	s.List(&c.tokenKeysOld, "token_keys_old", "", "token keys that still open tokens but seal none")
+	s.List(&c.tokenKeysOld, "token_keys_old", "", "token keys that still open tokens but seal none").Check(checkTokenKeys)
 	s.Duration(&c.connectionTTL, "connection_token_ttl", time.Hour, "how long a connection token can be presented").Between(time.Minute, 24*time.Hour)
 	s.Path(&c.policyFolder, "policydb_folder", "policydb", "folder of users.json and pools.json; made with empty lists when it is not there")
 	c.dataDirKey = s.Path(&c.dataDir, "data_dir", defaultDataDir(), "folder of keys, certificates and the register of agents")
@@ -74,14 +75,41 @@ func (c *config) declareDirector(backends map[string]BackendFactory) {
 	s.Int(&c.pendingMax, "pending_max", 10_000, "how many agents may wait for approval").Range(1, 1_000_000)
 }
 
-// declareReserved accepts the keys of the 0.1 generation that this build has no
-// use for, so that existing files load.
-func (c *config) declareReserved(backends map[string]BackendFactory) {
-	reserved := map[string][]string{
+// reserved are the login backends of the 0.1 generation and their keys.
+func reserved() map[string][]string {
+	return map[string][]string{
 		"pam":    {"pam_service_name"},
 		"ldap":   {"ldap_address", "ldap_base_dn", "ldap_bind_user", "ldap_bind_password", "ldap_filter", "otp_type", "privacyidea_url", "privacyidea_tls_strict", "otp_external_command", "otp_external_args"},
 		"radius": {"radius_server", "radius_port", "radius_secret"},
 	}
+}
+
+// authTypes returns the values of auth_type that are no mistakes of writing:
+// those of this build and those of the 0.1 generation.
+func authTypes(backends map[string]BackendFactory) []string {
+	names := slices.AppendSeq(slices.Collect(maps.Keys(backends)), maps.Keys(reserved()))
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// checkTokenKeys checks one token key or several, of which the message shows
+// nothing.
+func checkTokenKeys(value string) error {
+	for s := range strings.SplitSeq(value, ",") {
+		if s = strings.TrimSpace(s); s == "" {
+			continue
+		}
+		if _, err := token.ParseKey(s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// declareReserved accepts the keys of the 0.1 generation that this build has no
+// use for, so that existing files load.
+func (c *config) declareReserved(backends map[string]BackendFactory) {
+	reserved := reserved()
 	for _, name := range slices.Sorted(maps.Keys(reserved)) {
 		if _, built := backends[name]; built {
 			continue
@@ -98,6 +126,7 @@ func (c *config) load(path string, lenient bool, environ []string) error {
 	if err != nil {
 		return err
 	}
+	c.file = found
 	return c.set.Load(inifile.Source{Path: found, Environ: environ, Lenient: lenient})
 }
 

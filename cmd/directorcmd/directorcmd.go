@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/dcvix/dcvix"
+	"github.com/dcvix/dcvix/cmd/internal/datadir"
 	"github.com/dcvix/dcvix/cmd/internal/inifile"
 )
 
@@ -76,10 +77,12 @@ func Run(ctx context.Context, o Options) int {
 	root.SetOut(o.Stdout)
 	root.SetErr(o.Stderr)
 	err := root.ExecuteContext(ctx)
-	if err == nil {
+	if err == nil || ctx.Err() != nil && errors.Is(err, context.Canceled) { // told to stop while it started
 		return ExitOK
 	}
-	_, _ = fmt.Fprintf(o.Stderr, "dcvix-director: %v\n", err) // nothing can be done when that fails
+	for line := range strings.SplitSeq(err.Error(), "\n") {
+		_, _ = fmt.Fprintln(o.Stderr, "dcvix-director:", line) // nobody is left to hear of a failure
+	}
 	if usage := (*usageError)(nil); errors.As(err, &usage) {
 		return ExitUsage
 	}
@@ -98,7 +101,7 @@ func command(o Options) *cobra.Command {
 		Use:               "dcvix-director",
 		Short:             "The director of a fleet of Amazon DCV hosts: certificate authority, logins, session broker",
 		Version:           dcvix.Version,
-		Args:              cobra.NoArgs,
+		Args:              noWords,
 		SilenceUsage:      true,
 		SilenceErrors:     true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
@@ -113,11 +116,21 @@ func command(o Options) *cobra.Command {
 			return serve(cmd.Context(), c, o.Stderr)
 		},
 	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
+	root.SetVersionTemplate("dcvix-director {{.Version}}\n")
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
+		return &usageError{fmt.Errorf("%w: see --help", err)}
+	})
 	root.Flags().StringVar(&conf, "conf", "", "configuration `file` (default: "+strings.Join(inifile.Candidates("director"), ", ")+")")
 	root.Flags().BoolVar(&lenient, "lenient", false, "unknown keys in the configuration are warnings, not errors")
 	root.Flags().StringVar(&writeConfig, "write-config", "", "write a commented default configuration to `file` and end")
 	return root
+}
+
+func noWords(_ *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return &usageError{fmt.Errorf("%.80q on the command line means nothing: see --help", args[0])}
+	}
+	return nil
 }
 
 // oneDash turns the long flags with one dash of the 0.1 generation into two.
@@ -134,13 +147,18 @@ func oneDash(args []string) []string {
 	return fixed
 }
 
+// writeDefault writes the file whole or not at all, readable by its owner alone:
+// secrets may come in.
 func writeDefault(c *config, path string) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, os.ErrExist) {
-		return fmt.Errorf("%s exists: choose another name, or move it away", path)
+		return &usageError{fmt.Errorf("%s is there already: remove it, or write to another path", path)}
 	}
 	if err != nil {
-		return fmt.Errorf("write a default configuration: %w", err)
+		return &usageError{fmt.Errorf("the configuration cannot be written: %w: choose a path in a folder that you may write", err)}
 	}
-	return errors.Join(c.set.WriteDefault(f), f.Close())
+	if err := errors.Join(c.set.WriteDefault(f), f.Close()); err != nil {
+		return errors.Join(datadir.Explain(err), os.Remove(path))
+	}
+	return nil
 }

@@ -30,10 +30,10 @@ func serve(ctx context.Context, c *config, stderr io.Writer) (err error) {
 	c.log.Stderr = stderr
 	logger, closer, err := logging.Open("dcvix-director", c.log)
 	if err != nil {
-		return &usageError{err}
+		return err
 	}
 	defer func() { err = errors.Join(err, closer.Close()) }()
-	c.set.LogNotes(ctx, logger)
+	c.greet(ctx, logger)
 
 	// What can be wrong in the configuration is found before anything is written.
 	backend, err := c.backend(ctx, logger)
@@ -49,21 +49,33 @@ func serve(ctx context.Context, c *config, stderr io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP) // before "director started", after which it may come
+	defer signal.Stop(hangup)
 	director, err := open(ctx, c, backend, logger)
 	if err != nil {
 		return errors.Join(datadir.Explain(err), listener.Close())
 	}
 	defer func() { err = errors.Join(err, director.Close()) }()
-	logger.InfoContext(ctx, "director started", slog.String("version", dcvix.Version), slog.String("address", listener.Addr().String()),
+	logger.InfoContext(ctx, "director started", slog.String("address", listener.Addr().String()),
 		slog.String("data_dir", c.dataDir), slog.String("ca_fingerprint", ca.FingerprintOf(director.CA().Certificate()).String()))
 
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return director.Run(ctx) })
 	group.Go(func() error { return director.Serve(ctx, listener, director) })
-	group.Go(func() error { return reloadOnHangup(ctx, director, logger) })
+	group.Go(func() error { return reloadPolicy(ctx, hangup, director, logger) })
 	err = group.Wait()
 	logger.InfoContext(context.WithoutCancel(ctx), "director stopped")
 	return err
+}
+
+// greet says what the director was told and by whom.
+func (c *config) greet(ctx context.Context, logger *slog.Logger) {
+	logger.InfoContext(ctx, "dcvix-director starts", slog.String("version", dcvix.Version), slog.String("configuration", c.file))
+	if c.file == "" {
+		logger.WarnContext(ctx, "no configuration file was found, the defaults are used: write one with --write-config")
+	}
+	c.set.LogNotes(ctx, logger)
 }
 
 func listen(ctx context.Context, c *config) (net.Listener, error) {
@@ -82,7 +94,7 @@ func (c *config) backend(ctx context.Context, logger *slog.Logger) (auth.Authent
 	opener, ok := c.backends[c.authType]
 	if !ok {
 		known := strings.Join(slices.Sorted(maps.Keys(c.backends)), ", ")
-		return nil, fmt.Errorf("auth_type = %s is not in this build: set [director] auth_type to one of: %s", c.authType, known)
+		return nil, fmt.Errorf("auth_type = %s is not in this build, which has: %s: choose one of these (%s)", c.authType, known, c.authTypeKey.Where())
 	}
 	backend, err := opener(ctx, logger)
 	if err != nil {
@@ -130,11 +142,8 @@ func tokenKeys(ctx context.Context, c *config, logger *slog.Logger) ([]token.Key
 	return append([]token.Key{key}, old...), nil
 }
 
-// reloadOnHangup reads the policy again on each SIGHUP, until ctx is done.
-func reloadOnHangup(ctx context.Context, director *standalone.Server, logger *slog.Logger) error {
-	hangup := make(chan os.Signal, 1)
-	signal.Notify(hangup, syscall.SIGHUP)
-	defer signal.Stop(hangup)
+// reloadPolicy reads the policy again on each signal, until ctx is done.
+func reloadPolicy(ctx context.Context, hangup <-chan os.Signal, director *standalone.Server, logger *slog.Logger) error {
 	for {
 		select {
 		case <-ctx.Done():

@@ -75,7 +75,10 @@ func Explain(err error) error {
 	return fmt.Errorf("%w: %s", err, remedy)
 }
 
-// full recognises SQLite's own words for a full disk.
+// full recognises SQLite's own words for a full disk: SQLITE_FULL, and
+// SQLITE_IOERR_SHMSIZE (4874) when the file with the index of its log cannot grow
+// (sqlite.org/rescode.html).
 func full(err error) bool {
-	return strings.Contains(err.Error(), "database or disk is full")
+	text := err.Error()
+	return strings.Contains(text, "database or disk is full") || strings.Contains(text, "disk I/O error (4874)")
 }

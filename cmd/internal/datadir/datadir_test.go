@@ -1,6 +1,7 @@
 package datadir_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -37,12 +38,22 @@ func TestAPathBelowAFile(t *testing.T) {
 }
 
 func TestExplainSaysTheRemedy(t *testing.T) {
-	for want, err := range map[string]error{
-		"free some space on it": &os.PathError{Op: "write", Path: "ca.key", Err: syscall.ENOSPC},
-		"the right to write":    &os.PathError{Op: "open", Path: "ca.key", Err: syscall.EACCES},
-		"mounted read-only":     &os.PathError{Op: "open", Path: "ca.key", Err: syscall.EROFS},
+	for name, tt := range map[string]struct {
+		err  error
+		want string
+	}{
+		"a full disk":                   {&os.PathError{Op: "write", Path: "ca.key", Err: syscall.ENOSPC}, "free some space on it"},
+		"a full disk below a database":  {errors.New("write: database or disk is full (13)"), "free some space on it"},
+		"one that cannot take its log":  {errors.New("open: disk I/O error (4874)"), "free some space on it"},
+		"a folder of somebody else":     {&os.PathError{Op: "open", Path: "ca.key", Err: syscall.EACCES}, "the right to write"},
+		"a disk for readers":            {&os.PathError{Op: "open", Path: "ca.key", Err: syscall.EROFS}, "mounted read-only"},
+		"a path through a regular file": {&os.PathError{Op: "open", Path: "ca.key", Err: syscall.ENOTDIR}, "choose another folder"},
 	} {
-		assert.ErrorContains(t, datadir.Explain(err), want)
+		t.Run(name, func(t *testing.T) {
+			got := datadir.Explain(tt.err)
+			assert.ErrorContains(t, got, tt.want)
+			assert.ErrorIs(t, got, tt.err, "it is said, not replaced")
+		})
 	}
 	assert.Equal(t, os.ErrClosed, datadir.Explain(os.ErrClosed), "nothing to add")
 }
