@@ -81,7 +81,7 @@ func (d *director) join(t testing.TB, name dcvix.Hostname) session.Agent {
 
 func (d *director) report(t testing.TB, a session.Agent) {
 	t.Helper()
-	require.NoError(t, d.Report(a, "10.0.0.1", d.agents.Update(a)))
+	require.NoError(t, d.Report(t.Context(), a, "10.0.0.1", d.agents.Update(a)))
 }
 
 // run runs the broker until the test, in a bubble, ends.
@@ -135,7 +135,7 @@ func TestASessionIsUsableTheMomentItsCreationIsAnswered(t *testing.T) {
 		assert.Equal(t, session.OpenedSession{ID: opened.ID, Server: "ws1", Type: dcvix.SessionVirtual, Reused: true}, again)
 	}
 	use("before any report")
-	require.NoError(t, d.Report(a, "10.0.0.1", says()))
+	require.NoError(t, d.Report(t.Context(), a, "10.0.0.1", says()))
 	use("after a report that was under way")
 	d.report(t, a)
 	use("after a report that has it")
@@ -239,7 +239,7 @@ func TestWhatAHostCannotTake(t *testing.T) {
 func TestASessionOfAForeignIDIsNotOffered(t *testing.T) {
 	d := newDirector(t)
 	a := d.join(t, "ws1")
-	require.NoError(t, d.Report(a, "10.0.0.1", says(desktop("made by; hand"))))
+	require.NoError(t, d.Report(t.Context(), a, "10.0.0.1", says(desktop("made by; hand"))))
 	opened, err := d.Open(t.Context(), as("alice"), wants("alice", "ws1"))
 	require.NoError(t, err)
 	assert.False(t, opened.Reused)
@@ -405,7 +405,7 @@ func TestASessionThatIsClosingIsNobodysToEnter(t *testing.T) {
 func TestASessionThatIsGoneFromTheHostCountsAsClosed(t *testing.T) {
 	d := newDirector(t)
 	a := sessiontest.Join(t, d.Broker, "ws1")
-	require.NoError(t, d.Report(a, "10.0.0.1", says(desktop("s"))))
+	require.NoError(t, d.Report(t.Context(), a, "10.0.0.1", says(desktop("s"))))
 	require.NoError(t, d.Close(t.Context(), as("alice"), "s", ""))
 	assert.Empty(t, d.Sessions())
 }
@@ -472,7 +472,7 @@ func TestConnectIsForTheOwner(t *testing.T) {
 	for _, a := range []session.Agent{one, two} {
 		update := says(dcvix.Session{ID: "console", Owner: "alice", Type: dcvix.SessionConsole})
 		update.Stats.Hostname, update.DCVPort = string(a.Hostname), 9443
-		require.NoError(t, d.Report(a, "10.0.0.1", update))
+		require.NoError(t, d.Report(t.Context(), a, "10.0.0.1", update))
 	}
 	at, err := d.Connect(t.Context(), "alice", "console", "WS2.")
 	require.NoError(t, err)

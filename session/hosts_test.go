@@ -120,7 +120,7 @@ func TestAReportOfAnAgentThatWasJustRevokedChangesNothing(t *testing.T) {
 	d := newDirector(t)
 	a := d.join(t, "ws1")
 	require.NoError(t, d.Revoke(t.Context(), a.ID))
-	require.ErrorIs(t, d.Report(a, "10.0.0.1", d.agents.Update(a)), session.ErrRevoked)
+	require.ErrorIs(t, d.Report(t.Context(), a, "10.0.0.1", d.agents.Update(a)), session.ErrRevoked)
 	assert.Empty(t, d.Hosts())
 }
 
@@ -131,7 +131,7 @@ func TestRevocationWinsOverReportsThatStream(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 2 {
 			wg.Go(func() {
-				for d.Report(a, "10.0.0.1", d.agents.Update(a)) == nil {
+				for d.Report(t.Context(), a, "10.0.0.1", d.agents.Update(a)) == nil {
 				}
 			})
 			wg.Go(func() { _ = d.Ask(t.Context(), a) })
@@ -152,7 +152,7 @@ func TestAHostSpeaksUnderItsOwnNames(t *testing.T) {
 	} {
 		update := says()
 		update.Stats.Hostname = name
-		err := d.Report(a, "10.0.0.1", update)
+		err := d.Report(t.Context(), a, "10.0.0.1", update)
 		if ok {
 			assert.NoError(t, err, name)
 		} else {
