@@ -15,7 +15,7 @@ func ExampleOpen() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer func() { _ = os.RemoveAll(dir) }()
+	defer os.RemoveAll(dir) //nolint:errcheck // of the example alone
 
 	made, err := ca.Open(dir, ca.Config{})
 	if err != nil {
@@ -35,7 +35,7 @@ func ExampleAuthority_SignAgent() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer func() { _ = os.RemoveAll(dir) }()
+	defer os.RemoveAll(dir) //nolint:errcheck // of the example alone
 
 	key, err := ca.OpenKey(filepath.Join(dir, "agent.key"))
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -25,8 +26,9 @@ type reloading struct {
 	t    *testing.T
 	a    *ca.Authority
 	dir  string
-	log  bytes.Buffer
-	next int // content of the files grows, so that their size tells versions apart
+	mu   sync.Mutex
+	log  bytes.Buffer // guarded by mu
+	next int          // content of the files grows, so that their size tells versions apart
 }
 
 func withReloader(t *testing.T, test func(*reloading)) {
@@ -35,7 +37,7 @@ func withReloader(t *testing.T, test func(*reloading)) {
 		r := &reloading{t: t, a: catest.New(t), dir: t.TempDir()}
 		r.issue()
 		var err error
-		r.Reloader, err = ca.NewReloader(r.path(ca.ServerCertFile), r.path(ca.ServerKeyFile), slog.New(slog.NewTextHandler(&r.log, nil)))
+		r.Reloader, err = ca.NewReloader(r.path(ca.ServerCertFile), r.path(ca.ServerKeyFile), slog.New(slog.NewTextHandler(r, nil)))
 		require.NoError(t, err)
 		ctx, cancel := context.WithCancel(t.Context())
 		ran := make(chan error)
@@ -44,6 +46,19 @@ func withReloader(t *testing.T, test func(*reloading)) {
 		cancel()
 		require.NoError(t, <-ran)
 	})
+}
+
+func (r *reloading) Write(line []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.log.Write(line)
+}
+
+func (r *reloading) logged() string {
+	synctest.Wait()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.log.String()
 }
 
 func (r *reloading) path(name string) string { return filepath.Join(r.dir, name) }
@@ -80,10 +95,10 @@ func TestAChangedPairIsServedWithin30Seconds(t *testing.T) {
 		assert.Equal(t, first, r.served())
 		time.Sleep(30 * time.Second)
 		assert.Equal(t, second, r.served())
-		assert.Equal(t, 1, strings.Count(r.log.String(), "certificate reloaded"))
+		assert.Equal(t, 1, strings.Count(r.logged(), "certificate reloaded"))
 		time.Sleep(time.Hour)
 		synctest.Wait()
-		assert.Equal(t, 1, strings.Count(r.log.String(), "\n"), "what did not change is not read again")
+		assert.Equal(t, 1, strings.Count(r.logged(), "\n"), "what did not change is not read again")
 	})
 }
 
@@ -124,11 +139,11 @@ func TestABadFileIsLoggedOnce(t *testing.T) {
 		write(t, r.dir, ca.ServerCertFile, "bad", 0o644)
 		time.Sleep(time.Hour)
 		synctest.Wait()
-		assert.Equal(t, 1, strings.Count(r.log.String(), "the one before stays"), r.log.String())
+		assert.Equal(t, 1, strings.Count(r.logged(), "the one before stays"), r.logged())
 		write(t, r.dir, ca.ServerCertFile, "bad in another way", 0o644)
 		time.Sleep(time.Hour)
 		synctest.Wait()
-		assert.Equal(t, 2, strings.Count(r.log.String(), "the one before stays"))
+		assert.Equal(t, 2, strings.Count(r.logged(), "the one before stays"))
 	})
 }
 
@@ -139,7 +154,7 @@ func TestTheRemedyOfARefusedKeyHelpsWithoutARestart(t *testing.T) {
 		chmod(t, r.dir, ca.ServerKeyFile, 0o640)
 		time.Sleep(time.Hour)
 		require.NotEqual(t, second, r.served())
-		require.Equal(t, 1, strings.Count(r.log.String(), "chmod 600"), r.log.String())
+		require.Equal(t, 1, strings.Count(r.logged(), "chmod 600"), r.logged())
 		chmod(t, r.dir, ca.ServerKeyFile, 0o600) // changes neither time nor size of the file
 		time.Sleep(30 * time.Second)
 		assert.Equal(t, second, r.served())

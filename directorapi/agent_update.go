@@ -16,7 +16,7 @@ func (s *Server) updateAgent(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := s.cfg.Broker.Report(a, c.RealIP(), update); err != nil {
+	if err := s.cfg.Broker.Report(c.Request().Context(), a, c.RealIP(), update); err != nil {
 		return err
 	}
 	return c.NoContent(http.StatusOK)

@@ -317,3 +317,17 @@ func TestAHostOfTheOlderGenerationReportsItsShortNameAndNoTime(t *testing.T) {
 	assert.Contains(t, list.body, `"uid":"s1-ws1"`)
 	assert.Contains(t, list.body, `"tags":["a","linux"]`)
 }
+
+func TestAnAgentThatMovesToAnotherPortIsCalledThere(t *testing.T) {
+	s := directorapitest.NewServer(t)
+	h := approved(t, s, "ws1")
+	update := dcvix.AgentUpdate{Sessions: []dcvix.Session{}, Tags: []string{}, Stats: dcvix.Stats{Hostname: "ws1"}}
+	for said, want := range map[int]int{9446: 9446, 22: 0, 70000: 0, 0: 0} {
+		update.AgentPort = said
+		require.Equal(t, http.StatusOK, h.caller().post(t, dcvix.PathAgentUpdate, update).status)
+		if want != 0 {
+			assert.Equal(t, want, s.Broker.Agents("")[0].Port)
+		}
+	}
+	assert.Equal(t, 9446, s.Broker.Agents("")[0].Port, "what is no port of an agent changes nothing")
+}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -302,16 +304,30 @@ type seenStore struct {
 	mu     sync.Mutex
 	writes [][]session.Seen
 	err    error
+	during func() // what happens while a write fails
 }
 
 func (s *seenStore) SeeAgents(ctx context.Context, seen []session.Seen) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.err != nil {
+		s.during()
 		return s.err
 	}
 	s.writes = append(s.writes, seen)
 	return s.Store.SeeAgents(ctx, seen)
+}
+
+func (s *seenStore) failWith(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.err = err
+}
+
+func (s *seenStore) written() [][]session.Seen {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.writes)
 }
 
 func TestLastSeenTimesAreWrittenInBatchesAndNotLostByAFailure(t *testing.T) {
@@ -327,19 +343,19 @@ func TestLastSeenTimesAreWrittenInBatchesAndNotLostByAFailure(t *testing.T) {
 			d.report(t, two)
 		}
 		time.Sleep(11 * time.Second)
-		require.Len(t, store.writes, 1, "200 reports are one write")
-		assert.Len(t, store.writes[0], 2)
+		require.Len(t, store.written(), 1, "200 reports are one write")
+		assert.Len(t, store.written()[0], 2)
 
-		store.err = errors.New("disk full")
+		var late time.Time
+		store.during = func() { late = time.Now(); d.report(t, two) }
+		store.failWith(errors.New("disk full"))
 		early := time.Now()
 		d.report(t, one)
 		d.report(t, two)
 		time.Sleep(10 * time.Second)
-		late := time.Now()
-		d.report(t, two)
-		store.err = nil
+		store.failWith(nil)
 		time.Sleep(10 * time.Second)
-		require.Len(t, store.writes, 2)
+		require.Len(t, store.written(), 2)
 		stored, err := store.Agents(t.Context())
 		require.NoError(t, err)
 		for _, a := range stored {
@@ -349,11 +365,11 @@ func TestLastSeenTimesAreWrittenInBatchesAndNotLostByAFailure(t *testing.T) {
 		}
 
 		time.Sleep(time.Minute)
-		require.Len(t, store.writes, 2, "nothing new, nothing written")
+		require.Len(t, store.written(), 2, "nothing new, nothing written")
 		d.report(t, one)
 		stop()
 		require.NoError(t, <-ran)
-		assert.Len(t, store.writes, 3, "what is left is written at the end")
+		assert.Len(t, store.written(), 3, "what is left is written at the end")
 	})
 }
 
@@ -399,4 +415,33 @@ func TestAnAgentThatWasApprovedIsNotDeniedAfterwards(t *testing.T) {
 		require.Equal(t, approved == nil, err == nil)
 	}
 	d.sameAsStore(t)
+}
+
+// A busyStore lets others run while it writes.
+type busyStore struct {
+	memory.Store
+	meanwhile func()
+}
+
+func (s *busyStore) UpdateAgents(ctx context.Context, change func([]*session.Agent) error, ids ...dcvix.AgentID) error {
+	s.meanwhile()
+	return s.Store.UpdateAgents(ctx, change, ids...)
+}
+
+func TestADenialThatCameSecondRemovesNothing(t *testing.T) {
+	store := new(busyStore)
+	d := newDirector(t, func(c *session.Config) { c.Store = store })
+	_, _ = d.Register(t.Context(), asks("a", 1, "ws1"))
+	denied := make(chan error, 1)
+	store.meanwhile = func() { // the admin who denies still sees the agent pending
+		go func() { denied <- d.Deny(t.Context(), "a") }()
+		for range 10_000 {
+			runtime.Gosched()
+		}
+	}
+	require.NoError(t, d.Approve(t.Context(), "a", session.Approval{}))
+	require.ErrorIs(t, <-denied, session.ErrWrongState)
+	_, err := d.Authorize("a", session.KeyHash{1})
+	require.NoError(t, err)
+	assert.Zero(t, d.Denials())
 }

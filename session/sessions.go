@@ -168,8 +168,10 @@ func (b *Broker) Hosts() []Host { return b.fleet.Hosts() }
 
 // Report takes in what a registered agent says about its host. The name it says
 // must be one of its own, else the error wraps [ErrForbidden]; when the agent was
-// revoked since it was authorized, it wraps [ErrRevoked].
-func (b *Broker) Report(a Agent, address string, update dcvix.AgentUpdate) error {
+// revoked since it was authorized, it wraps [ErrRevoked]. A port that the agent
+// says and that is not on record is recorded: agents that come back with a good
+// certificate do not register again.
+func (b *Broker) Report(ctx context.Context, a Agent, address string, update dcvix.AgentUpdate) error {
 	now := b.cfg.Now()
 	a, err := b.trusted(a.ID)
 	if err != nil {
@@ -179,10 +181,27 @@ func (b *Broker) Report(a Agent, address string, update dcvix.AgentUpdate) error
 	if err != nil || !speaksFor(a, name) {
 		return fmt.Errorf("report of %.80q by the agent of %s: %w", update.Stats.Hostname, a.Hostname, ErrForbidden)
 	}
+	if port := update.AgentPort; port != a.Port && port >= minAgentPort && port <= maxAgentPort {
+		a.Port = port
+		err := b.register.update(ctx, func(agents []*Agent) error {
+			agents[0].Port = port
+			return nil
+		}, a.ID)
+		if err != nil {
+			return fmt.Errorf("record the port of the agent of %s: %w", a.Hostname, err)
+		}
+	}
 	a.Address = address
 	b.register.see(Seen{ID: a.ID, At: b.now(), Address: address})
 	return b.takeIn(a, update, now)
 }
+
+// The ports an agent may listen on (a privileged one would let a report make the
+// director dial other services of the host).
+const (
+	minAgentPort = 1024
+	maxAgentPort = 65535
+)
 
 // speaksFor says whether a name is the agent's: one it goes by, or the short
 // form of one, which agents of the 0.1 generation say.

@@ -50,6 +50,7 @@ func Main(opts Options) int {
 	if opts.Stderr == nil {
 		opts.Stderr = os.Stderr
 	}
+	opts.Stderr = &inTurn{w: opts.Stderr} // the viewer writes there too
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync"
 
 	"golang.org/x/term"
 )
@@ -105,4 +106,17 @@ func firstLine(r io.Reader) (string, error) {
 		return "", fmt.Errorf("the first line of standard input is longer than %d bytes", maxLine)
 	}
 	return line, nil
+}
+
+// An inTurn lets several write to one writer, each write whole.
+type inTurn struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+// Write implements [io.Writer].
+func (t *inTurn) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.w.Write(p)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
-	"encoding/json"
 	"errors"
 	"io"
 	"log"
@@ -288,18 +287,20 @@ func TestAHostThatSwallowsEverythingCostsOnlyItsTime(t *testing.T) {
 	a := catest.New(t)
 	silent, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0") // accepts, says nothing
 	require.NoError(t, err)
-	defer func() { _ = silent.Close() }()
+	t.Cleanup(func() { assert.NoError(t, silent.Close()) })
 	_, port, err := net.SplitHostPort(silent.Addr().String())
 	require.NoError(t, err)
 	mute := session.Agent{ID: "a1", Hostname: "ws1.localhost"}
 	mute.Port, err = strconv.Atoi(port)
 	require.NoError(t, err)
 	slow := newHost(t, a, "ws2.localhost", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
-	half := newHost(t, a, "ws3.localhost", func(w http.ResponseWriter, r *http.Request) {
-		_ = json.NewEncoder(w).Encode(struct{}{})
+	over := make(chan struct{})
+	half := newHost(t, a, "ws3.localhost", func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, "{}")
 		_ = http.NewResponseController(w).Flush()
-		<-r.Context().Done()
+		<-over // not until the caller has left: then the answer would be a whole one
 	})
+	t.Cleanup(func() { close(over) })
 	deaf := func(c *agenthttp.Config) {
 		c.Dial = func(ctx context.Context, _, _ string) (net.Conn, error) {
 			<-ctx.Done()
@@ -325,6 +326,19 @@ func TestAHostThatSwallowsEverythingCostsOnlyItsTime(t *testing.T) {
 			assert.Less(t, time.Since(begun), 5*time.Second)
 		})
 	}
+}
+
+func TestACallerThatLeavesDoesNotBlameTheAgent(t *testing.T) {
+	a := catest.New(t)
+	ctx, leave := context.WithCancel(t.Context())
+	h := newHost(t, a, "ws1.localhost", func(_ http.ResponseWriter, r *http.Request) {
+		leave()
+		<-r.Context().Done()
+	})
+	_, err := newCaller(t, a).Report(ctx, h.agent)
+	require.ErrorIs(t, err, session.ErrAgentTimeout)
+	require.NotErrorIs(t, err, session.ErrAgentFailed)
+	assert.ErrorIs(t, err, context.Canceled)
 }
 
 // Two agents of one name, as when a host was reinstalled and replaced.

@@ -16,7 +16,7 @@ func ExampleNew() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer func() { _ = os.RemoveAll(dir) }()
+	defer os.RemoveAll(dir) //nolint:errcheck // of the example alone
 	authority, err := ca.Open(dir, ca.Config{})
 	if err != nil {
 		log.Fatal(err)
