@@ -71,7 +71,7 @@ pages-check: need-node
 
 .PHONY: images
 images: need-test need-node ## Make the pictures in docs/images anew
-	@test -d directorapi/ui/node_modules || (cd directorapi/ui && . ../../scripts/env && npm ci --silent --no-audit --no-fund)
+	@test -d directorapi/ui/node_modules || (cd directorapi/ui && . ../../scripts/env && npm ci --loglevel error --no-audit --no-fund)
 	@DCVIX_IMAGES=1 DCVIX_ALL=1 $(GO) test -count=1 -run TestTheWalk ./examples/demo
 
 .PHONY: need-test need-node
