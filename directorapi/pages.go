@@ -1,6 +1,7 @@
 package directorapi
 
 import (
+	"errors"
 	"io/fs"
 	"net/http"
 	"path"
@@ -14,8 +15,18 @@ import (
 const contentSecurity = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; " +
 	"font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'self'; frame-ancestors 'none'"
 
-// servePages answers whatever no route took: below /v1/ with an error, else with
-// the file of that name.
+// orPages answers with a page what no route takes. The router's own answer to a
+// wrong method stays: it is no missing route.
+func (s *Server) orPages(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if err := next(c); !errors.Is(err, echo.ErrNotFound) {
+			return err
+		}
+		return s.servePages(c)
+	}
+}
+
+// servePages answers below /v1/ with an error, else with the file of that name.
 func (s *Server) servePages(c echo.Context) error {
 	r := c.Request()
 	name := strings.TrimPrefix(path.Clean("/"+r.URL.Path), "/")

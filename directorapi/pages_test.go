@@ -25,15 +25,17 @@ func TestPages(t *testing.T) {
 		want         int
 		body, cache  string
 	}{
-		"the portal":            {"GET", "/", 200, "portal", "no-cache"},
-		"the console":           {"GET", "/admin/", 200, "console", "no-cache"},
-		"an asset":              {"GET", "/assets/a-1f2e.js", 200, "script", "public, max-age=31536000, immutable"},
-		"no list of a folder":   {"GET", "/assets/", 404, "There is nothing at this address.", "no-store"},
-		"nothing":               {"GET", "/nothing.js", 404, "There is nothing at this address.", "no-store"},
-		"up and out":            {"GET", "/..%2f..%2fetc/passwd", 404, "There is nothing at this address.", "no-store"},
-		"the API is no page":    {"GET", "/v1/index.html", 404, "There is nothing at this address.", "no-store"},
-		"a page takes no post":  {"POST", "/", 405, "This address does not take this method.", "no-store"},
-		"a head without a body": {"HEAD", "/", 200, "", "no-cache"},
+		"the portal":             {"GET", "/", 200, "portal", "no-cache"},
+		"the console":            {"GET", "/admin/", 200, "console", "no-cache"},
+		"an asset":               {"GET", "/assets/a-1f2e.js", 200, "script", "public, max-age=31536000, immutable"},
+		"no list of a folder":    {"GET", "/assets/", 404, "There is nothing at this address.", "no-store"},
+		"nothing":                {"GET", "/nothing.js", 404, "There is nothing at this address.", "no-store"},
+		"up and out":             {"GET", "/..%2f..%2fetc/passwd", 404, "There is nothing at this address.", "no-store"},
+		"the API is no page":     {"GET", "/v1/index.html", 404, "There is nothing at this address.", "no-store"},
+		"a wrong method is none": {"PUT", "/v1/health", 405, "This address does not take this method.", "no-store"},
+		"nor for an agent":       {"GET", "/v1/agent/update", 405, "This address does not take this method.", "no-store"},
+		"a page takes no post":   {"POST", "/", 405, "This address does not take this method.", "no-store"},
+		"a head without a body":  {"HEAD", "/", 200, "", "no-cache"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

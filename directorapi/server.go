@@ -146,6 +146,9 @@ func (s *Server) handler(want audience) (http.Handler, error) {
 	e.IPExtractor = echo.ExtractIPDirect()
 	e.HTTPErrorHandler = s.writeError
 	e.Use(s.observe)
+	if want&forUsers != 0 && s.cfg.UI != nil {
+		e.Use(s.orPages)
+	}
 	for _, r := range routes() {
 		if err := r.check(); err != nil {
 			return nil, fmt.Errorf("directorapi: %w", err)
@@ -154,9 +157,6 @@ func (s *Server) handler(want audience) (http.Handler, error) {
 			continue
 		}
 		e.Add(r.method, echoPath(r.path), s.guard(r))
-	}
-	if want&forUsers != 0 && s.cfg.UI != nil {
-		e.RouteNotFound("/*", s.servePages)
 	}
 	return e, nil
 }

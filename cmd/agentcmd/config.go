@@ -1,14 +1,13 @@
 package agentcmd
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net"
-	"os"
 	"strings"
 	"time"
+
+	"github.com/dcvix/dcvix/cmd/internal/cmdline"
 
 	"github.com/dcvix/dcvix"
 	"github.com/dcvix/dcvix/agentclient"
@@ -113,27 +112,7 @@ func (c *config) load(opts Options, f flags) (path string, err error) {
 		err = c.set.Load(inifile.Source{Path: path, Environ: opts.Environ, Lenient: f.lenient})
 	}
 	if err != nil {
-		return "", usageError{err}
+		return "", cmdline.Usage(err)
 	}
 	return path, nil
-}
-
-// writeConfig writes the default file, for its owner alone: a token may come in.
-func writeConfig(path string) error {
-	var b bytes.Buffer
-	if err := newConfig().set.WriteDefault(&b); err != nil {
-		return err
-	}
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if errors.Is(err, fs.ErrExist) {
-		return usageError{fmt.Errorf("%s is there already: remove it, or write to another path", path)}
-	}
-	if err != nil {
-		return usageError{fmt.Errorf("the configuration cannot be written: %w: choose a path in a folder that you may write", err)}
-	}
-	_, err = file.Write(b.Bytes())
-	if err := errors.Join(err, file.Close()); err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	return nil
 }

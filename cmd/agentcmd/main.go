@@ -6,13 +6,14 @@ package agentcmd
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
 	"strings"
 	"syscall"
+
+	"github.com/dcvix/dcvix/cmd/internal/cmdline"
 
 	"github.com/spf13/cobra"
 
@@ -61,24 +62,11 @@ func Main(opts Options) int {
 	for line := range strings.SplitSeq(err.Error(), "\n") {
 		_, _ = fmt.Fprintln(opts.Stderr, "dcvix-agent:", line) // nobody is left to hear of a failure
 	}
-	if errors.Is(err, errUsage) {
+	if cmdline.IsUsage(err) {
 		return ExitUsage
 	}
 	return ExitFailure
 }
-
-// errUsage marks what the person who started the command can mend in its words
-// or its configuration file.
-var errUsage = errors.New("usage")
-
-// A usageError is an error of the command line or the configuration.
-type usageError struct{ error }
-
-// Is makes errors.Is(err, errUsage) true.
-func (usageError) Is(target error) bool { return target == errUsage }
-
-// Unwrap returns the error itself.
-func (e usageError) Unwrap() error { return e.error }
 
 // flags are the words of one command line.
 type flags struct {
@@ -99,49 +87,26 @@ func command(opts Options) *cobra.Command {
 			"in the environment: DCVIX_AGENT_DIRECTOR_HOST is director_host in [agent].\n\n" +
 			"Exit codes: 0 stopped as asked, 1 this host does not let it work,\n" +
 			"2 wrong usage or configuration.",
-		Args:              noWords,
+		Args:              cmdline.NoWords,
 		Version:           dcvix.Version,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if f.writeConfig != "" {
-				return writeConfig(f.writeConfig)
+				return cmdline.WriteConfig(newConfig().set, f.writeConfig)
 			}
 			return run(cmd.Context(), opts, f)
 		},
 	}
 	cmd.SetVersionTemplate("dcvix-agent {{.Version}}\n")
-	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
-		return usageError{fmt.Errorf("%w: see --help", err)}
-	})
+	cmd.SetFlagErrorFunc(cmdline.FlagError)
 	fs := cmd.Flags()
 	fs.StringVar(&f.conf, "conf", "", "read the configuration from `PATH`")
 	fs.StringVar(&f.writeConfig, "write-config", "", "write a commented default configuration to `PATH` and end")
 	fs.BoolVar(&f.lenient, "lenient", false, "only warn of unknown keys in the configuration")
-	cmd.SetArgs(twoDashes(opts.Args))
+	cmd.SetArgs(cmdline.TwoDashes(opts.Args))
 	cmd.SetOut(opts.Stdout)
 	cmd.SetErr(opts.Stderr)
 	return cmd
-}
-
-func noWords(_ *cobra.Command, args []string) error {
-	if len(args) > 0 {
-		return usageError{fmt.Errorf("%.80q on the command line means nothing: see --help", args[0])}
-	}
-	return nil
-}
-
-// twoDashes writes -conf, -version and -help, the spelling of the 0.1
-// generation, with two dashes.
-func twoDashes(args []string) []string {
-	out := make([]string, len(args))
-	for i, arg := range args {
-		name, _, _ := strings.Cut(arg, "=")
-		if name == "-conf" || name == "-version" || name == "-help" {
-			arg = "-" + arg
-		}
-		out[i] = arg
-	}
-	return out
 }

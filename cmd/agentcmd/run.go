@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dcvix/dcvix/cmd/internal/cmdline"
+
 	"github.com/dcvix/dcvix"
 	"github.com/dcvix/dcvix/agentclient"
 	"github.com/dcvix/dcvix/cmd/internal/datadir"
@@ -110,7 +112,7 @@ func (c *config) agent(ctx context.Context, logger *slog.Logger) (*agentclient.A
 		Logger:            logger,
 	})
 	if err != nil {
-		return nil, usageError{err}
+		return nil, cmdline.Usage(err)
 	}
 	return agent, nil
 }
@@ -139,7 +141,7 @@ func (c *config) names(ctx context.Context) (string, []string, error) {
 	}
 	host, err := dcvix.ParseHostname(name)
 	if err != nil {
-		return "", nil, usageError{fmt.Errorf("the name of this host cannot be used: %w: set %s", err, c.hostnameKey.Where())}
+		return "", nil, cmdline.Usage(fmt.Errorf("the name of this host cannot be used: %w: set %s", err, c.hostnameKey.Where()))
 	}
 	const patience = 2 * time.Second // a name service that is down must not keep the agent from starting
 	ctx, cancel := context.WithTimeout(ctx, patience)

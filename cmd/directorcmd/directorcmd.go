@@ -15,10 +15,11 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/dcvix/dcvix/cmd/internal/cmdline"
+
 	"github.com/spf13/cobra"
 
 	"github.com/dcvix/dcvix"
-	"github.com/dcvix/dcvix/cmd/internal/datadir"
 	"github.com/dcvix/dcvix/cmd/internal/inifile"
 )
 
@@ -73,7 +74,7 @@ func Main(o Options) int {
 func Run(ctx context.Context, o Options) int {
 	o = o.withDefaults()
 	root := command(o) //nolint:contextcheck // cobra hands the context to its commands
-	root.SetArgs(oneDash(o.Args))
+	root.SetArgs(cmdline.TwoDashes(o.Args))
 	root.SetOut(o.Stdout)
 	root.SetErr(o.Stderr)
 	err := root.ExecuteContext(ctx)
@@ -83,16 +84,11 @@ func Run(ctx context.Context, o Options) int {
 	for line := range strings.SplitSeq(err.Error(), "\n") {
 		_, _ = fmt.Fprintln(o.Stderr, "dcvix-director:", line) // nobody is left to hear of a failure
 	}
-	if usage := (*usageError)(nil); errors.As(err, &usage) {
+	if cmdline.IsUsage(err) {
 		return ExitUsage
 	}
 	return ExitFailure
 }
-
-// A usageError is a mistake in the command line or the configuration.
-type usageError struct{ error }
-
-func (e *usageError) Unwrap() error { return e.error }
 
 func command(o Options) *cobra.Command {
 	var conf, writeConfig string
@@ -101,64 +97,25 @@ func command(o Options) *cobra.Command {
 		Use:               "dcvix-director",
 		Short:             "The director of a fleet of Amazon DCV hosts: certificate authority, logins, session broker",
 		Version:           dcvix.Version,
-		Args:              noWords,
+		Args:              cmdline.NoWords,
 		SilenceUsage:      true,
 		SilenceErrors:     true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c := newConfig(o.Backends)
 			if writeConfig != "" {
-				return writeDefault(c, writeConfig)
+				return cmdline.WriteConfig(c.set, writeConfig)
 			}
 			if err := c.load(conf, lenient, o.Environ); err != nil {
-				return &usageError{err}
+				return cmdline.Usage(err)
 			}
 			return serve(cmd.Context(), c, o.Stderr)
 		},
 	}
 	root.SetVersionTemplate("dcvix-director {{.Version}}\n")
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
-		return &usageError{fmt.Errorf("%w: see --help", err)}
-	})
+	root.SetFlagErrorFunc(cmdline.FlagError)
 	root.Flags().StringVar(&conf, "conf", "", "configuration `file` (default: "+strings.Join(inifile.Candidates("director"), ", ")+")")
 	root.Flags().BoolVar(&lenient, "lenient", false, "unknown keys in the configuration are warnings, not errors")
 	root.Flags().StringVar(&writeConfig, "write-config", "", "write a commented default configuration to `file` and end")
 	return root
-}
-
-func noWords(_ *cobra.Command, args []string) error {
-	if len(args) > 0 {
-		return &usageError{fmt.Errorf("%.80q on the command line means nothing: see --help", args[0])}
-	}
-	return nil
-}
-
-// oneDash turns the long flags with one dash of the 0.1 generation into two.
-func oneDash(args []string) []string {
-	fixed := make([]string, len(args))
-	for i, arg := range args {
-		fixed[i] = arg
-		for _, name := range []string{"-conf", "-version", "-help"} {
-			if arg == name || strings.HasPrefix(arg, name+"=") {
-				fixed[i] = "-" + arg
-			}
-		}
-	}
-	return fixed
-}
-
-// writeDefault writes the file whole or not at all, readable by its owner alone:
-// secrets may come in.
-func writeDefault(c *config, path string) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if errors.Is(err, os.ErrExist) {
-		return &usageError{fmt.Errorf("%s is there already: remove it, or write to another path", path)}
-	}
-	if err != nil {
-		return &usageError{fmt.Errorf("the configuration cannot be written: %w: choose a path in a folder that you may write", err)}
-	}
-	if err := errors.Join(c.set.WriteDefault(f), f.Close()); err != nil {
-		return errors.Join(datadir.Explain(err), os.Remove(path))
-	}
-	return nil
 }

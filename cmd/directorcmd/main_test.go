@@ -296,8 +296,8 @@ func TestDamagedDataFolderIsRefusedAndLeftAlone(t *testing.T) {
 		"a token key that others can read": {
 			file: "data/token.key", mode: 0o640, want: []string{"token.key is readable by others: chmod 600 "},
 		},
-		"a register that is none":        {file: "data/agents.db", text: strings.Repeat("no database ", 1000), want: []string{"agents.db cannot be used, restore it or move it away"}},
-		"a register that is cut":         {file: "data/agents.db", text: "SQLite format 3\x00", want: []string{"agents.db cannot be used, restore it or move it away"}},
+		"a register that is none":        {file: "data/agents.db", text: strings.Repeat("no database ", 1000), want: []string{"agents.db is damaged, restore it or move it away for an empty one"}},
+		"a register that is cut":         {file: "data/agents.db", text: "SQLite format 3\x00", want: []string{"agents.db is damaged, restore it or move it away for an empty one"}},
 		"users that are no JSON":         {file: "policydb/users.json", text: "[\n  {\"id\": \"a\"},\n  {\"id\" \"b\"}\n]", want: []string{"users.json line 3: not JSON"}},
 		"users that are no list":         {file: "policydb/users.json", text: `{"id": "a"}`, want: []string{"users.json line 1"}},
 		"a CA certificate that is none":  {file: "data/ca.pem", text: "none", want: []string{"ca.pem", "no certificate in PEM"}},

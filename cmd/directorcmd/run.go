@@ -14,6 +14,8 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/dcvix/dcvix/cmd/internal/cmdline"
+
 	"golang.org/x/sync/errgroup"
 
 	"github.com/dcvix/dcvix"
@@ -38,7 +40,7 @@ func serve(ctx context.Context, c *config, stderr io.Writer) (err error) {
 	// What can be wrong in the configuration is found before anything is written.
 	backend, err := c.backend(ctx, logger)
 	if err != nil {
-		return &usageError{err}
+		return cmdline.Usage(err)
 	}
 	dir, err := datadir.Open(c.dataDir, c.dataDirKey.Where())
 	if err != nil {
@@ -124,7 +126,7 @@ func tokenKeys(ctx context.Context, c *config, logger *slog.Logger) ([]token.Key
 	switch {
 	case c.tokenKey != "":
 		if key, err = token.ParseKey(c.tokenKey); err != nil {
-			return nil, &usageError{fmt.Errorf("[director] token_key: %w", err)}
+			return nil, cmdline.Usage(fmt.Errorf("[director] token_key: %w", err))
 		}
 	case c.tokenKeyFile != "":
 		if key, err = standalone.OpenTokenKey(c.tokenKeyFile); err != nil {
@@ -137,7 +139,7 @@ func tokenKeys(ctx context.Context, c *config, logger *slog.Logger) ([]token.Key
 	}
 	old, err := c.oldKeys()
 	if err != nil {
-		return nil, &usageError{err}
+		return nil, cmdline.Usage(err)
 	}
 	return append([]token.Key{key}, old...), nil
 }

@@ -7,8 +7,9 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
+
+	"github.com/dcvix/dcvix/cmd/internal/cmdline"
 
 	"github.com/spf13/cobra"
 
@@ -63,23 +64,16 @@ func Main(opts Options) int {
 	return code
 }
 
-// A usageError is an error of the command line or the configuration.
-type usageError struct{ error }
-
-// Unwrap returns the error itself.
-func (e usageError) Unwrap() error { return e.error }
-
 func exitCode(ctx context.Context, err error) int {
 	var refusal *dcvix.Error
 	var untrusted *client.UntrustedError
 	var viewer *ViewerError
-	var usage usageError
 	switch {
 	case err == nil:
 		return ExitOK
 	case ctx.Err() != nil:
 		return ExitInterrupted
-	case errors.As(err, &usage):
+	case cmdline.IsUsage(err):
 		return ExitUsage
 	case errors.Is(err, client.ErrUnreachable), errors.Is(err, client.ErrNotDirector), errors.As(err, &untrusted):
 		return ExitDirector
@@ -126,9 +120,7 @@ func command(opts Options) *cobra.Command {
 		RunE:              func(cmd *cobra.Command, _ []string) error { return run(cmd.Context(), opts, f) },
 	}
 	cmd.SetVersionTemplate("dcvix-launcher {{.Version}}\n")
-	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
-		return usageError{fmt.Errorf("%w: see --help", err)}
-	})
+	cmd.SetFlagErrorFunc(cmdline.FlagError)
 	fs := cmd.Flags()
 	fs.StringVar(&f.conf, "conf", "", "read the configuration from `PATH`")
 	fs.BoolVar(&f.list, "list", false, "print your desktops")
@@ -139,7 +131,7 @@ func command(opts Options) *cobra.Command {
 	fs.StringVar(&f.user, "user", "", "log in as `NAME` instead of user_id of the configuration")
 	fs.BoolVar(&f.passwordStdin, "password-stdin", false, "read the password from the first line of standard input")
 	fs.StringVar(&f.otp, "otp", "", "one-time password `CODE`, where one is asked for")
-	cmd.SetArgs(twoDashes(opts.Args))
+	cmd.SetArgs(cmdline.TwoDashes(opts.Args))
 	cmd.SetIn(opts.Stdin)
 	cmd.SetOut(opts.Stdout)
 	cmd.SetErr(opts.Stderr)
@@ -148,27 +140,9 @@ func command(opts Options) *cobra.Command {
 
 func noWords(_ *cobra.Command, args []string) error {
 	if len(args) > 0 {
-		return usageError{fmt.Errorf("%s stands alone on the command line: write --connect %s to open a desktop, or see --help", show(args[0]), show(args[0]))}
+		return cmdline.Usage(fmt.Errorf("%s stands alone on the command line: write --connect %s to open a desktop, or see --help", show(args[0]), show(args[0])))
 	}
 	return nil
-}
-
-// twoDashes writes -conf, -version and -help, the spelling of the 0.1
-// generation, with two dashes.
-func twoDashes(args []string) []string {
-	out := make([]string, len(args))
-	for i, arg := range args {
-		name, _, _ := strings.Cut(arg, "=")
-		if name == "-conf" || name == "-version" || name == "-help" {
-			arg = "-" + arg
-		}
-		out[i] = arg
-		if arg == "--" {
-			copy(out[i:], args[i:])
-			break
-		}
-	}
-	return out
 }
 
 // check refuses what cannot be done before anything is read or asked.

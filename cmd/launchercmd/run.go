@@ -12,6 +12,8 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/dcvix/dcvix/cmd/internal/cmdline"
+
 	"github.com/dcvix/dcvix"
 	"github.com/dcvix/dcvix/cmd/internal/logging"
 	"github.com/dcvix/dcvix/directorapi/client"
@@ -22,11 +24,11 @@ import (
 func run(ctx context.Context, opts Options, f flags) error {
 	kind, err := f.check()
 	if err != nil {
-		return usageError{err}
+		return cmdline.Usage(err)
 	}
 	if server := cmp.Or(f.connect, f.close); server != "" {
 		if err := checkServer(server); err != nil {
-			return usageError{err}
+			return cmdline.Usage(err)
 		}
 	}
 	s, err := loadSettings(f.conf)
@@ -34,11 +36,11 @@ func run(ctx context.Context, opts Options, f flags) error {
 		say(opts.Stderr, "A new configuration file was written: "+s.path)
 	}
 	if err != nil {
-		return usageError{err}
+		return cmdline.Usage(err)
 	}
 	engine, closer, err := assemble(opts, s)
 	if err != nil {
-		return usageError{err}
+		return cmdline.Usage(err)
 	}
 	defer closer()
 	engine.Tidy(ctx)
@@ -140,11 +142,11 @@ func (t *terminalFront) credentials(ctx context.Context, options dcvix.LoginOpti
 	req.UserID = cmp.Or(t.flags.user, t.settings.user)
 	if req.UserID == "" {
 		if req.UserID, err = t.askOpen(ctx, "User", "--user NAME, or user_id in "+cmp.Or(t.settings.path, "dcvix-launcher.conf")); err != nil {
-			return req, usageError{err}
+			return req, cmdline.Usage(err)
 		}
 	}
 	if err := dcvix.Username(req.UserID).Validate(); err != nil {
-		return req, usageError{fmt.Errorf("the user name cannot be right: %w", err)}
+		return req, cmdline.Usage(fmt.Errorf("the user name cannot be right: %w", err))
 	}
 	if t.flags.passwordStdin {
 		req.Password, err = firstLine(t.opts.Stdin)
@@ -152,10 +154,10 @@ func (t *terminalFront) credentials(ctx context.Context, options dcvix.LoginOpti
 		req.Password, err = t.ask(ctx, "Password of "+show(req.UserID), "--password-stdin")
 	}
 	if err != nil {
-		return req, usageError{err}
+		return req, cmdline.Usage(err)
 	}
 	if req.Password == "" {
-		return req, usageError{errors.New("the password is empty: enter it")}
+		return req, cmdline.Usage(errors.New("the password is empty: enter it"))
 	}
 	req.OTP = t.flags.otp
 	if req.OTP != "" || options.OTP == dcvix.OTPNever || options.OTP != dcvix.OTPRequired && !t.settings.otp {
@@ -166,7 +168,7 @@ func (t *terminalFront) credentials(ctx context.Context, options dcvix.LoginOpti
 	}
 	req.OTP, err = t.ask(ctx, "One-time password", "--otp CODE")
 	if err != nil {
-		return req, usageError{err}
+		return req, cmdline.Usage(err)
 	}
 	return req, nil
 }

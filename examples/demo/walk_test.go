@@ -50,14 +50,14 @@ type demo struct {
 	t        *testing.T
 	dir, bin string
 	cmd      *exec.Cmd
-	said     *bytes.Buffer
+	said     *lockedBuffer
 	mark     string // in the environment of every process it starts
 }
 
 // start runs the demonstration and waits until it says what to do next.
 func start(t *testing.T, dir, bin string) *demo {
 	t.Helper()
-	d := &demo{t: t, dir: dir, bin: bin, said: new(bytes.Buffer), mark: "DEMO_TEST=" + rand.Text()}
+	d := &demo{t: t, dir: dir, bin: bin, said: new(lockedBuffer), mark: "DEMO_TEST=" + rand.Text()}
 	d.cmd = exec.CommandContext(context.WithoutCancel(t.Context()), filepath.Join(bin, "demo"), "-dir", dir, "-bin", bin)
 	d.cmd.Env = append(os.Environ(), d.mark, "GORACE=atexit_sleep_ms=0 halt_on_error=1")
 	stdout, err := d.cmd.StdoutPipe()
@@ -75,7 +75,7 @@ func start(t *testing.T, dir, bin string) *demo {
 	for {
 		line, err := lines.ReadString('\n')
 		if err != nil {
-			t.Fatalf("the demonstration ended before it was up: %v\n%s", err, d.said)
+			t.Fatalf("the demonstration ended before it was up: %v\n%s", err, d.said.String())
 		}
 		if strings.HasPrefix(line, "Ctrl-C stops everything") {
 			go func() { _, _ = io.Copy(io.Discard, lines) }()
@@ -330,6 +330,6 @@ func (d *demo) portal() string {
 			return url
 		}
 	}
-	d.t.Fatalf("the demonstration does not say where the portal is:\n%s", d.said)
+	d.t.Fatalf("the demonstration does not say where the portal is:\n%s", d.said.String())
 	return ""
 }

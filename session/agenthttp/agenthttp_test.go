@@ -293,8 +293,8 @@ func TestAHostThatSwallowsEverythingCostsOnlyItsTime(t *testing.T) {
 	mute := session.Agent{ID: "a1", Hostname: "ws1.localhost"}
 	mute.Port, err = strconv.Atoi(port)
 	require.NoError(t, err)
-	slow := newHost(t, a, "ws2.localhost", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 	over := make(chan struct{})
+	slow := newHost(t, a, "ws2.localhost", func(http.ResponseWriter, *http.Request) { <-over })
 	half := newHost(t, a, "ws3.localhost", func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, "{}")
 		_ = http.NewResponseController(w).Flush()

@@ -11,7 +11,8 @@ import (
 	"os"
 
 	"github.com/pressly/goose/v3"
-	_ "modernc.org/sqlite" // the driver "sqlite"
+	driver "modernc.org/sqlite" // registers itself as "sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/dcvix/dcvix/session"
 	"github.com/dcvix/dcvix/session/internal/sqlstore"
@@ -41,9 +42,18 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	db.SetMaxOpenConns(1)
 	store, err := sqlstore.Open(ctx, sqlstore.Config{DB: db, Dialect: goose.DialectSQLite3})
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("%s cannot be used, restore it or move it away: %w", path, err), db.Close())
+		return nil, errors.Join(unusable(path, err), db.Close())
 	}
 	return &Store{Store: store, db: db}, nil
+}
+
+// unusable says what to do about a database that does not open.
+func unusable(path string, err error) error {
+	var fault *driver.Error
+	if errors.As(err, &fault) && (fault.Code()&0xff == sqlite3.SQLITE_NOTADB || fault.Code()&0xff == sqlite3.SQLITE_CORRUPT) {
+		return fmt.Errorf("%s is damaged, restore it or move it away for an empty one: %w", path, err)
+	}
+	return fmt.Errorf("%s cannot be used: %w", path, err)
 }
 
 // dsn asks for what a register needs: readers beside a writer (WAL), a commit

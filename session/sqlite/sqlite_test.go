@@ -69,5 +69,5 @@ func TestADamagedFileIsRefusedWithTheRemedy(t *testing.T) {
 
 	_, err := sqlite.Open(t.Context(), path)
 
-	assert.ErrorContains(t, err, path+" cannot be used, restore it or move it away")
+	assert.ErrorContains(t, err, path+" is damaged, restore it or move it away for an empty one")
 }
