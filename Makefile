@@ -37,11 +37,11 @@ clean: ## Remove what build and run made
 
 .PHONY: test
 test: need-test pages-check ## Run every test with the race detector, the long ones in their short form
-	@DCVIX_ALL=1 $(GO) test -race -shuffle=on -timeout 20m $(TESTS)
+	@CI=true $(GO) test -race -shuffle=on -timeout 20m $(TESTS)
 
 .PHONY: test-long
 test-long: need-test ## Run the long tests in their full form, and each fuzz target for FUZZTIME
-	@DCVIX_ALL=1 DCVIX_LONG=1 $(GO) test -race -shuffle=on -timeout 120m $(TESTS)
+	@CI=true DCVIX_LONG=1 $(GO) test -race -shuffle=on -timeout 120m $(TESTS)
 	@$(MAKE) fuzz
 
 .PHONY: fuzz
@@ -72,7 +72,7 @@ pages-check: need-node
 .PHONY: images
 images: need-test need-node ## Make the pictures in docs/images anew
 	@test -d directorapi/ui/node_modules || (cd directorapi/ui && . ../../scripts/env && npm ci --loglevel error --no-audit --no-fund)
-	@DCVIX_IMAGES=1 DCVIX_ALL=1 $(GO) test -count=1 -run TestTheWalk ./examples/demo
+	@DCVIX_IMAGES=1 CI=true $(GO) test -count=1 -run TestTheWalk ./examples/demo
 
 .PHONY: need-test need-node
 need-test:
