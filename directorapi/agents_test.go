@@ -14,6 +14,7 @@ import (
 	"github.com/dcvix/dcvix"
 	"github.com/dcvix/dcvix/ca"
 	"github.com/dcvix/dcvix/ca/catest"
+	"github.com/dcvix/dcvix/directorapi"
 	"github.com/dcvix/dcvix/directorapi/directorapitest"
 	"github.com/dcvix/dcvix/session"
 )
@@ -330,4 +331,17 @@ func TestAnAgentThatMovesToAnotherPortIsCalledThere(t *testing.T) {
 		}
 	}
 	assert.Equal(t, 9446, s.Broker.Agents("")[0].Port, "what is no port of an agent changes nothing")
+}
+
+func TestAnExpiredCertificateReportsNothingButMayRegister(t *testing.T) {
+	now := time.Now()
+	s := directorapitest.NewServer(t, directorapitest.WithAPI(func(c *directorapi.Config) { c.Now = func() time.Time { return now } }))
+	h := approved(t, s, "ws1")
+	require.Equal(t, http.StatusOK, h.report(t).status, "good, and remembered as good")
+
+	now = h.cert.Leaf.NotAfter.Add(time.Second)
+
+	assert.Equal(t, http.StatusUnauthorized, h.report(t).status)
+	r := h.caller().post(t, dcvix.PathAgentRegister, dcvix.RegisterRequest{CSR: h.csr(t), GUID: h.guid, Hostname: h.name})
+	assert.Equal(t, http.StatusOK, r.status, "the handshake takes an expired certificate: %s", r.body)
 }
