@@ -52,14 +52,23 @@ func (b *Broker) admitPending(ctx context.Context, r Registration) error {
 	if b.denied.remembers(r, b.cfg.Now()) {
 		return ErrPending
 	}
-	want := b.cfg.RegistrationToken
-	if want != "" && subtle.ConstantTimeCompare([]byte(r.Token), []byte(want)) != 1 {
+	switch want := b.cfg.RegistrationToken; {
+	case want == "": // anybody may ask, so that nobody may ask too often
+		admitted, first := b.newcomers.admit(r.Address, b.cfg.PendingPerAddress, b.cfg.Now())
+		if first {
+			b.cfg.Logger.WarnContext(ctx, "too many new agents from one address, refused for up to an hour",
+				slog.String("address", r.Address), slog.Int("pending_per_address", b.cfg.PendingPerAddress))
+		}
+		if !admitted {
+			return ErrTooMany
+		}
+	case subtle.ConstantTimeCompare([]byte(r.Token), []byte(want)) != 1:
 		return ErrBadToken
 	}
-	err := b.register.put(ctx, Agent{
-		ID: r.ID, State: dcvix.AgentPending, KeyHash: r.KeyHash, Hostname: r.Hostname,
-		Port: r.Port, Address: r.Address, CreatedAt: b.now(),
-	}, b.cfg.PendingMax)
+	err := b.notePending(ctx, r)
+	if err != nil && b.cfg.RegistrationToken == "" {
+		b.newcomers.giveBack(r.Address)
+	}
 	switch {
 	case errors.Is(err, ErrConflict): // it asked twice at once
 		return ErrPending
@@ -71,6 +80,13 @@ func (b *Broker) admitPending(ctx context.Context, r Registration) error {
 	b.cfg.Logger.InfoContext(ctx, "agent asks to be registered", slog.String("guid", string(r.ID)),
 		slog.String("hostname", string(r.Hostname)), slog.String("address", r.Address))
 	return ErrPending
+}
+
+func (b *Broker) notePending(ctx context.Context, r Registration) error {
+	return b.register.put(ctx, Agent{
+		ID: r.ID, State: dcvix.AgentPending, KeyHash: r.KeyHash, Hostname: r.Hostname,
+		Port: r.Port, Address: r.Address, CreatedAt: b.now(),
+	}, b.cfg.PendingMax)
 }
 
 // noteConflict marks an entry whose GUID was used with another key. That key

@@ -30,6 +30,7 @@ type Config struct {
 	Reserved          []dcvix.Hostname // names no agent may have: the director's own
 	RegistrationToken string           // what an unknown agent must show; "" means nothing
 	PendingMax        int              // agents that may wait for approval; 0 means 10,000
+	PendingPerAddress int              // new ones from one address (IPv6: one /64) in an hour, without a registration token; 0 means 60
 
 	MaxAge           time.Duration    // silence after which a host is shown as silent, at least 2.5 report intervals; 0 means 30 s
 	Housekeeping     time.Duration    // how often silent hosts are looked for; 0 means 40 s
@@ -42,6 +43,7 @@ type Config struct {
 
 func (c *Config) setDefaults() {
 	c.PendingMax = orDefault(c.PendingMax, 10_000)
+	c.PendingPerAddress = orDefault(c.PendingPerAddress, 60)
 	c.MaxAge = orDefault(c.MaxAge, 30*time.Second)
 	c.Housekeeping = orDefault(c.Housekeeping, 40*time.Second)
 	c.ActDeadline = orDefault(c.ActDeadline, 30*time.Second)
@@ -64,12 +66,13 @@ func orDefault[T int | time.Duration](v, def T) T {
 
 // A Broker decides who gets which desktop. It is safe for concurrent use.
 type Broker struct {
-	cfg      Config
-	register *register
-	revoked  *revocations
-	fleet    *Fleet
-	denied   denials
-	busy     keyedLock // one creation a host at a time
+	cfg       Config
+	register  *register
+	revoked   *revocations
+	fleet     *Fleet
+	denied    denials
+	newcomers newcomers
+	busy      keyedLock // one creation a host at a time
 }
 
 // Open returns a Broker that has read the register from cfg.Store. It starts
@@ -113,6 +116,7 @@ func (b *Broker) Run(ctx context.Context) error {
 			b.lookForSilence(ctx)
 		case <-hourly.C:
 			b.logged(ctx, "pending agents not forgotten", b.forgetPending(ctx))
+			b.newcomers.forget(b.cfg.Now())
 			b.logged(ctx, "ended revocations not forgotten", b.revoked.forget(ctx, b.cfg.Now()))
 		}
 	}
