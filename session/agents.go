@@ -215,7 +215,7 @@ func (b *Broker) Approve(ctx context.Context, id dcvix.AgentID, how Approval) er
 		return fmt.Errorf("approve agent %s: %w", id, err)
 	}
 	for _, replaced := range older {
-		b.fleet.Drop(replaced)
+		b.drop(replaced)
 		b.cfg.Logger.InfoContext(ctx, "agent replaced", slog.String("guid", string(replaced)), slog.String("by", string(id)))
 	}
 	b.cfg.Logger.InfoContext(ctx, "agent approved", slog.String("guid", string(id)), slog.String("hostname", string(name)))
@@ -286,12 +286,12 @@ func (b *Broker) Deny(ctx context.Context, id dcvix.AgentID) error {
 }
 
 // Revoke ends the trust in a registered agent at once: its next request is
-// refused, it is no longer called, and its sessions are offered to nobody. The
-// errors wrap [ErrNotFound] and [ErrWrongState].
+// refused, it is no longer called, its connections are closed both ways, and its
+// sessions are offered to nobody. The errors wrap [ErrNotFound] and [ErrWrongState].
 func (b *Broker) Revoke(ctx context.Context, id dcvix.AgentID) error {
 	err := b.transition(ctx, id, dcvix.AgentRegistered, dcvix.AgentRevoked)
 	if err == nil {
-		b.fleet.Drop(id)
+		b.drop(id)
 	}
 	return err
 }

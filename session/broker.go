@@ -73,6 +73,9 @@ type Broker struct {
 	denied    denials
 	newcomers newcomers
 	busy      keyedLock // one creation a host at a time
+
+	dropping sync.RWMutex
+	droppers []AgentDropper
 }
 
 // Open returns a Broker that has read the register from cfg.Store. It starts
@@ -83,6 +86,9 @@ func Open(ctx context.Context, cfg Config) (*Broker, error) {
 	}
 	cfg.setDefaults()
 	b := &Broker{cfg: cfg, fleet: newFleet(cfg.MaxAge, cfg.ActDeadline)}
+	if d, ok := cfg.Agents.(AgentDropper); ok {
+		b.droppers = append(b.droppers, d)
+	}
 	var err error
 	if b.register, err = loadRegister(ctx, cfg.Store); err != nil {
 		return nil, fmt.Errorf("read the register of agents: %w", err)
@@ -207,6 +213,7 @@ func (b *Broker) ask(ctx context.Context, a Agent) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	asked := b.cfg.Now()
+	defer b.dropIfGone(a.ID)
 	update, err := b.cfg.Agents.Report(ctx, a)
 	if err != nil {
 		return fmt.Errorf("ask %s for its sessions: %w", a.Hostname, err)
@@ -241,4 +248,31 @@ func (b *Broker) trusted(id dcvix.AgentID) (Agent, error) {
 		return Agent{}, fmt.Errorf("agent %s: %w", id, ErrRevoked)
 	}
 	return a, nil
+}
+
+// OnDrop has d told of every agent that is trusted no longer, from now on and for
+// as long as the Broker lives.
+func (b *Broker) OnDrop(d AgentDropper) {
+	b.dropping.Lock()
+	defer b.dropping.Unlock()
+	b.droppers = append(b.droppers, d)
+}
+
+// drop forgets the host of an agent that is trusted no longer and ends the
+// agent's connections. The register says so already.
+func (b *Broker) drop(id dcvix.AgentID) {
+	b.fleet.Drop(id)
+	b.dropping.RLock()
+	defer b.dropping.RUnlock()
+	for _, d := range b.droppers {
+		d.DropAgent(id)
+	}
+}
+
+// dropIfGone is for the end of every call to an agent: it may have begun after
+// the agent was dropped, though not after it was found trusted.
+func (b *Broker) dropIfGone(id dcvix.AgentID) {
+	if _, err := b.trusted(id); err != nil {
+		b.drop(id)
+	}
 }

@@ -115,6 +115,14 @@ type AgentCaller interface {
 	Report(ctx context.Context, a Agent) (dcvix.AgentUpdate, error)
 }
 
+// An AgentDropper holds connections of agents. DropAgent ends those of an agent
+// that is trusted no longer, and soon: it is called after the change is in the
+// Store, for some agents more than once, by many goroutines, and must not wait
+// for the agent. An [AgentCaller] that is one needs no [Broker.OnDrop].
+type AgentDropper interface {
+	DropAgent(id dcvix.AgentID)
+}
+
 // A Policy says what users may do. Rules is called for every request, must be
 // quick and safe for concurrent use, and never returns nil.
 type Policy interface {
