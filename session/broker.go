@@ -112,6 +112,7 @@ func (b *Broker) Run(ctx context.Context) error {
 	defer live.Stop()
 	hourly := time.NewTicker(time.Hour)
 	defer hourly.Stop()
+	gone := new(cleanup)
 	for {
 		select {
 		case <-ctx.Done():
@@ -122,6 +123,7 @@ func (b *Broker) Run(ctx context.Context) error {
 			b.lookForSilence(ctx)
 		case <-hourly.C:
 			b.logged(ctx, "pending agents not forgotten", b.forgetPending(ctx))
+			b.logged(ctx, "agents that are gone not forgotten", b.forgetGone(ctx, gone))
 			b.newcomers.forget(b.cfg.Now())
 			b.logged(ctx, "ended revocations not forgotten", b.revoked.forget(ctx, b.cfg.Now()))
 		}

@@ -104,10 +104,10 @@ func TestADialThatOutlivesItsAgentMakesNoConnection(t *testing.T) {
 	dialing, release := make(chan struct{}), make(chan struct{})
 	c := newCaller(t, a, func(c *agenthttp.Config) {
 		dial := countEnds(&ended)
-		c.Dial = func(_ context.Context, network, address string) (net.Conn, error) {
+		c.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
 			close(dialing)
 			<-release // whatever its context says
-			return dial(context.Background(), network, address)
+			return dial(context.WithoutCancel(ctx), network, address)
 		}
 	})
 	answer := make(chan error, 1)

@@ -59,6 +59,7 @@ type linkedConn struct {
 	forget func()
 }
 
+// Close closes the connection, which is then nobody's to cut.
 func (c *linkedConn) Close() error {
 	c.forget()
 	return c.Conn.Close()
