@@ -266,25 +266,6 @@ func (b *Broker) approval(names []dcvix.Hostname, saw Agent) func([]*Agent) erro
 	}
 }
 
-// Deny removes a pending agent and remembers it for a day, so that its next
-// request makes no new entry. The errors wrap [ErrNotFound] and [ErrWrongState].
-func (b *Broker) Deny(ctx context.Context, id dcvix.AgentID) error {
-	a, ok := b.register.get(id)
-	switch {
-	case !ok:
-		return fmt.Errorf("agent %s: %w", id, ErrNotFound)
-	case a.State != dcvix.AgentPending:
-		return fmt.Errorf("deny agent %s: %w", id, ErrWrongState)
-	}
-	// Remembered first, so that the agent's next request cannot come in between.
-	b.denied.remember(a, b.cfg.Now())
-	if err := b.register.delete(ctx, id, dcvix.AgentPending); err != nil {
-		b.denied.forget(id)
-		return fmt.Errorf("deny agent %s: %w", id, err)
-	}
-	return nil
-}
-
 // Revoke ends the trust in a registered agent at once: its next request is
 // refused, it is no longer called, its connections are closed both ways, and its
 // sessions are offered to nobody. The errors wrap [ErrNotFound] and [ErrWrongState].

@@ -70,7 +70,7 @@ type Broker struct {
 	register  *register
 	revoked   *revocations
 	fleet     *Fleet
-	denied    denials
+	denied    *denials
 	newcomers newcomers
 	busy      keyedLock // one creation a host at a time
 
@@ -95,6 +95,9 @@ func Open(ctx context.Context, cfg Config) (*Broker, error) {
 	}
 	if b.revoked, err = loadRevocations(ctx, cfg.Store); err != nil {
 		return nil, fmt.Errorf("read the revoked tokens: %w", err)
+	}
+	if b.denied, err = loadDenials(ctx, cfg.Store, cfg.Now()); err != nil {
+		return nil, fmt.Errorf("read the denied agents: %w", err)
 	}
 	return b, nil
 }
@@ -124,6 +127,7 @@ func (b *Broker) Run(ctx context.Context) error {
 		case <-hourly.C:
 			b.logged(ctx, "pending agents not forgotten", b.forgetPending(ctx))
 			b.logged(ctx, "agents that are gone not forgotten", b.forgetGone(ctx, gone))
+			b.logged(ctx, "old denials not forgotten", b.denied.forgetOld(ctx, b.cfg.Now()))
 			b.newcomers.forget(b.cfg.Now())
 			b.logged(ctx, "ended revocations not forgotten", b.revoked.forget(ctx, b.cfg.Now()))
 		}

@@ -106,7 +106,7 @@ func TestADirectorThatWasOffForMonthsDeletesNobodyBeforeAMonthAndADay(t *testing
 		all := d.fleetOf(t, 20)
 		d.run(t)
 		time.Sleep(11 * time.Second) // last-seen times are written
-		time.Sleep(40 * day)        // with the old director, whose hosts are all silent
+		time.Sleep(40 * day)         // with the old director, whose hosts are all silent
 		require.Len(t, d.Agents(""), 20)
 		d.open(t)
 		begin := time.Now()

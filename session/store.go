@@ -57,6 +57,13 @@ type Revocation struct {
 	Until   time.Time // when the token ends anyway
 }
 
+// A Denial is of an agent with that key, which an admin sent away.
+type Denial struct {
+	ID      dcvix.AgentID
+	KeyHash KeyHash
+	At      time.Time
+}
+
 // A Store keeps what must survive the director. Implementations are safe for
 // concurrent use, share no memory with the caller, keep times to the
 // millisecond, have written to stable storage what they returned nil for (but
@@ -66,6 +73,7 @@ type Revocation struct {
 type Store interface {
 	AgentStore
 	TokenStore
+	DenialStore
 }
 
 // An AgentStore keeps the register of agents.
@@ -95,6 +103,17 @@ type TokenStore interface {
 	RevokedTokens(ctx context.Context) ([]Revocation, error)
 	// ForgetTokens removes the revocations whose time is before the given one.
 	ForgetTokens(ctx context.Context, before time.Time) error
+}
+
+// A DenialStore keeps the agents that an admin sent away: a thousand at most.
+type DenialStore interface {
+	// PutDenial adds a denial and takes the place of an earlier one of that ID.
+	PutDenial(ctx context.Context, d Denial) error
+	// Denials returns every denial, in no order.
+	Denials(ctx context.Context) ([]Denial, error)
+	// ForgetDenials removes the denials of the given ids in one step and passes over
+	// those that do not exist.
+	ForgetDenials(ctx context.Context, ids ...dcvix.AgentID) error
 }
 
 // An AgentCaller speaks with the agents. It is safe for concurrent use and
