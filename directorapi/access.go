@@ -111,6 +111,7 @@ func (s *Server) admit(c echo.Context, who access) error {
 	case accessAgent:
 		a, err := s.agent(c.Request())
 		if err != nil {
+			c.Response().Header().Set("Connection", "close") // nobody we know keeps one open
 			return err
 		}
 		c.Set(keyAgent, a)
@@ -165,6 +166,9 @@ func (s *Server) agent(r *http.Request) (session.Agent, error) {
 	if err != nil {
 		return session.Agent{}, fmt.Errorf("%w: %w", errNoAgent, err)
 	}
+	// Noted first, because whoever revokes an agent commits and closes then: either
+	// its connection is found, or we find it revoked.
+	s.conns.note(r, peer.id)
 	a, err := s.cfg.Broker.Authorize(peer.id, peer.key)
 	if err != nil {
 		return session.Agent{}, fmt.Errorf("%w: %w", errNoAgent, err)

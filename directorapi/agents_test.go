@@ -270,6 +270,17 @@ func TestPendingAgentsAreBounded(t *testing.T) {
 	assert.Len(t, s.Broker.Agents(""), 2)
 }
 
+func TestNewAgentsOfOneAddressAreBounded(t *testing.T) {
+	s := directorapitest.NewServer(t, directorapitest.WithBroker(func(c *session.Config) { c.PendingPerAddress = 2 }))
+	for range 2 {
+		assert.Equal(t, http.StatusForbidden, newHost(t, s, "ws1").register(t).status)
+	}
+	r := newHost(t, s, "ws1").register(t)
+	assert.Equal(t, http.StatusTooManyRequests, r.status)
+	assert.NotEmpty(t, r.header.Get("Retry-After"))
+	assert.Len(t, s.Broker.Agents(""), 2)
+}
+
 func TestCertificatesThatAreNoAgents(t *testing.T) {
 	s := directorapitest.NewServer(t)
 	h := approved(t, s, "ws1")

@@ -17,3 +17,10 @@ func Routes() []RouteInfo {
 func CheckRoute(who int) error {
 	return route{path: "/x", access: access(who), handler: (*Server).health}.check()
 }
+
+// AgentConnections returns how many open connections of agents are known.
+func (s *Server) AgentConnections() int {
+	s.conns.mu.Lock()
+	defer s.conns.mu.Unlock()
+	return len(s.conns.open)
+}

@@ -57,9 +57,13 @@ type Server struct {
 	agents http.Handler
 	certs  *certCache
 	cross  *http.CrossOriginProtection
+	conns  agentConns
 }
 
-// New returns a Server. It starts nothing.
+var _ session.AgentDropper = (*Server)(nil)
+
+// New returns a Server that cfg.Broker tells of agents to be dropped. It starts
+// nothing.
 func New(cfg Config) (*Server, error) {
 	if cfg.Broker == nil || cfg.CA == nil || cfg.Authenticator == nil || cfg.Tokens == nil {
 		return nil, errors.New("directorapi: Config needs Broker, CA, Authenticator and Tokens")
@@ -88,6 +92,7 @@ func New(cfg Config) (*Server, error) {
 		}
 		*half.into = h
 	}
+	cfg.Broker.OnDrop(s)
 	return s, nil
 }
 
@@ -124,10 +129,15 @@ func TLSConfig(authority *ca.Authority, certificate func(*tls.ClientHelloInfo) (
 	}
 }
 
+// DropAgent implements [session.AgentDropper]: it closes the connections over
+// which the agent was heard, as far as they are those of an [HTTPServer].
+func (s *Server) DropAgent(id dcvix.AgentID) { s.conns.cut(id) }
+
 // HTTPServer returns an http.Server for the handler with the limits that a
-// listener open to strangers needs. The caller serves and closes it.
+// listener open to strangers needs. Its ConnContext and ConnState let a [Server]
+// close the connections of a revoked agent. The caller serves and closes it.
 func HTTPServer(h http.Handler, cfg *tls.Config, logger *slog.Logger) *http.Server {
-	return &http.Server{
+	s := &http.Server{
 		Handler:           h,
 		TLSConfig:         cfg,
 		ReadHeaderTimeout: 10 * time.Second,
@@ -137,6 +147,8 @@ func HTTPServer(h http.Handler, cfg *tls.Config, logger *slog.Logger) *http.Serv
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
 	}
+	trackInbound(s)
+	return s
 }
 
 // handler builds the router for an audience.

@@ -52,14 +52,23 @@ func (b *Broker) admitPending(ctx context.Context, r Registration) error {
 	if b.denied.remembers(r, b.cfg.Now()) {
 		return ErrPending
 	}
-	want := b.cfg.RegistrationToken
-	if want != "" && subtle.ConstantTimeCompare([]byte(r.Token), []byte(want)) != 1 {
+	switch want := b.cfg.RegistrationToken; {
+	case want == "": // anybody may ask, so that nobody may ask too often
+		admitted, first := b.newcomers.admit(r.Address, b.cfg.PendingPerAddress, b.cfg.Now())
+		if first {
+			b.cfg.Logger.WarnContext(ctx, "too many new agents from one address, refused for up to an hour",
+				slog.String("address", r.Address), slog.Int("pending_per_address", b.cfg.PendingPerAddress))
+		}
+		if !admitted {
+			return ErrTooMany
+		}
+	case subtle.ConstantTimeCompare([]byte(r.Token), []byte(want)) != 1:
 		return ErrBadToken
 	}
-	err := b.register.put(ctx, Agent{
-		ID: r.ID, State: dcvix.AgentPending, KeyHash: r.KeyHash, Hostname: r.Hostname,
-		Port: r.Port, Address: r.Address, CreatedAt: b.now(),
-	}, b.cfg.PendingMax)
+	err := b.notePending(ctx, r)
+	if err != nil && b.cfg.RegistrationToken == "" {
+		b.newcomers.giveBack(r.Address)
+	}
 	switch {
 	case errors.Is(err, ErrConflict): // it asked twice at once
 		return ErrPending
@@ -71,6 +80,13 @@ func (b *Broker) admitPending(ctx context.Context, r Registration) error {
 	b.cfg.Logger.InfoContext(ctx, "agent asks to be registered", slog.String("guid", string(r.ID)),
 		slog.String("hostname", string(r.Hostname)), slog.String("address", r.Address))
 	return ErrPending
+}
+
+func (b *Broker) notePending(ctx context.Context, r Registration) error {
+	return b.register.put(ctx, Agent{
+		ID: r.ID, State: dcvix.AgentPending, KeyHash: r.KeyHash, Hostname: r.Hostname,
+		Port: r.Port, Address: r.Address, CreatedAt: b.now(),
+	}, b.cfg.PendingMax)
 }
 
 // noteConflict marks an entry whose GUID was used with another key. That key
@@ -199,7 +215,7 @@ func (b *Broker) Approve(ctx context.Context, id dcvix.AgentID, how Approval) er
 		return fmt.Errorf("approve agent %s: %w", id, err)
 	}
 	for _, replaced := range older {
-		b.fleet.Drop(replaced)
+		b.drop(replaced)
 		b.cfg.Logger.InfoContext(ctx, "agent replaced", slog.String("guid", string(replaced)), slog.String("by", string(id)))
 	}
 	b.cfg.Logger.InfoContext(ctx, "agent approved", slog.String("guid", string(id)), slog.String("hostname", string(name)))
@@ -250,32 +266,13 @@ func (b *Broker) approval(names []dcvix.Hostname, saw Agent) func([]*Agent) erro
 	}
 }
 
-// Deny removes a pending agent and remembers it for a day, so that its next
-// request makes no new entry. The errors wrap [ErrNotFound] and [ErrWrongState].
-func (b *Broker) Deny(ctx context.Context, id dcvix.AgentID) error {
-	a, ok := b.register.get(id)
-	switch {
-	case !ok:
-		return fmt.Errorf("agent %s: %w", id, ErrNotFound)
-	case a.State != dcvix.AgentPending:
-		return fmt.Errorf("deny agent %s: %w", id, ErrWrongState)
-	}
-	// Remembered first, so that the agent's next request cannot come in between.
-	b.denied.remember(a, b.cfg.Now())
-	if err := b.register.delete(ctx, id, dcvix.AgentPending); err != nil {
-		b.denied.forget(id)
-		return fmt.Errorf("deny agent %s: %w", id, err)
-	}
-	return nil
-}
-
 // Revoke ends the trust in a registered agent at once: its next request is
-// refused, it is no longer called, and its sessions are offered to nobody. The
-// errors wrap [ErrNotFound] and [ErrWrongState].
+// refused, it is no longer called, its connections are closed both ways, and its
+// sessions are offered to nobody. The errors wrap [ErrNotFound] and [ErrWrongState].
 func (b *Broker) Revoke(ctx context.Context, id dcvix.AgentID) error {
 	err := b.transition(ctx, id, dcvix.AgentRegistered, dcvix.AgentRevoked)
 	if err == nil {
-		b.fleet.Drop(id)
+		b.drop(id)
 	}
 	return err
 }

@@ -30,6 +30,7 @@ type Config struct {
 	Reserved          []dcvix.Hostname // names no agent may have: the director's own
 	RegistrationToken string           // what an unknown agent must show; "" means nothing
 	PendingMax        int              // agents that may wait for approval; 0 means 10,000
+	PendingPerAddress int              // new ones from one address (IPv6: one /64) in an hour, without a registration token; 0 means 60
 
 	MaxAge           time.Duration    // silence after which a host is shown as silent, at least 2.5 report intervals; 0 means 30 s
 	Housekeeping     time.Duration    // how often silent hosts are looked for; 0 means 40 s
@@ -42,6 +43,7 @@ type Config struct {
 
 func (c *Config) setDefaults() {
 	c.PendingMax = orDefault(c.PendingMax, 10_000)
+	c.PendingPerAddress = orDefault(c.PendingPerAddress, 60)
 	c.MaxAge = orDefault(c.MaxAge, 30*time.Second)
 	c.Housekeeping = orDefault(c.Housekeeping, 40*time.Second)
 	c.ActDeadline = orDefault(c.ActDeadline, 30*time.Second)
@@ -64,12 +66,16 @@ func orDefault[T int | time.Duration](v, def T) T {
 
 // A Broker decides who gets which desktop. It is safe for concurrent use.
 type Broker struct {
-	cfg      Config
-	register *register
-	revoked  *revocations
-	fleet    *Fleet
-	denied   denials
-	busy     keyedLock // one creation a host at a time
+	cfg       Config
+	register  *register
+	revoked   *revocations
+	fleet     *Fleet
+	denied    *denials
+	newcomers newcomers
+	busy      keyedLock // one creation a host at a time
+
+	dropping sync.RWMutex
+	droppers []AgentDropper
 }
 
 // Open returns a Broker that has read the register from cfg.Store. It starts
@@ -80,12 +86,18 @@ func Open(ctx context.Context, cfg Config) (*Broker, error) {
 	}
 	cfg.setDefaults()
 	b := &Broker{cfg: cfg, fleet: newFleet(cfg.MaxAge, cfg.ActDeadline)}
+	if d, ok := cfg.Agents.(AgentDropper); ok {
+		b.droppers = append(b.droppers, d)
+	}
 	var err error
 	if b.register, err = loadRegister(ctx, cfg.Store); err != nil {
 		return nil, fmt.Errorf("read the register of agents: %w", err)
 	}
 	if b.revoked, err = loadRevocations(ctx, cfg.Store); err != nil {
 		return nil, fmt.Errorf("read the revoked tokens: %w", err)
+	}
+	if b.denied, err = loadDenials(ctx, cfg.Store, cfg.Now()); err != nil {
+		return nil, fmt.Errorf("read the denied agents: %w", err)
 	}
 	return b, nil
 }
@@ -103,6 +115,7 @@ func (b *Broker) Run(ctx context.Context) error {
 	defer live.Stop()
 	hourly := time.NewTicker(time.Hour)
 	defer hourly.Stop()
+	gone := new(cleanup)
 	for {
 		select {
 		case <-ctx.Done():
@@ -113,6 +126,9 @@ func (b *Broker) Run(ctx context.Context) error {
 			b.lookForSilence(ctx)
 		case <-hourly.C:
 			b.logged(ctx, "pending agents not forgotten", b.forgetPending(ctx))
+			b.logged(ctx, "agents that are gone not forgotten", b.forgetGone(ctx, gone))
+			b.logged(ctx, "old denials not forgotten", b.denied.forgetOld(ctx, b.cfg.Now()))
+			b.newcomers.forget(b.cfg.Now())
 			b.logged(ctx, "ended revocations not forgotten", b.revoked.forget(ctx, b.cfg.Now()))
 		}
 	}
@@ -203,6 +219,7 @@ func (b *Broker) ask(ctx context.Context, a Agent) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	asked := b.cfg.Now()
+	defer b.dropIfGone(a.ID)
 	update, err := b.cfg.Agents.Report(ctx, a)
 	if err != nil {
 		return fmt.Errorf("ask %s for its sessions: %w", a.Hostname, err)
@@ -237,4 +254,31 @@ func (b *Broker) trusted(id dcvix.AgentID) (Agent, error) {
 		return Agent{}, fmt.Errorf("agent %s: %w", id, ErrRevoked)
 	}
 	return a, nil
+}
+
+// OnDrop has d told of every agent that is trusted no longer, from now on and for
+// as long as the Broker lives.
+func (b *Broker) OnDrop(d AgentDropper) {
+	b.dropping.Lock()
+	defer b.dropping.Unlock()
+	b.droppers = append(b.droppers, d)
+}
+
+// drop forgets the host of an agent that is trusted no longer and ends the
+// agent's connections. The register says so already.
+func (b *Broker) drop(id dcvix.AgentID) {
+	b.fleet.Drop(id)
+	b.dropping.RLock()
+	defer b.dropping.RUnlock()
+	for _, d := range b.droppers {
+		d.DropAgent(id)
+	}
+}
+
+// dropIfGone is for the end of every call to an agent: it may have begun after
+// the agent was dropped, though not after it was found trusted.
+func (b *Broker) dropIfGone(id dcvix.AgentID) {
+	if _, err := b.trusted(id); err != nil {
+		b.drop(id)
+	}
 }

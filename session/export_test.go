@@ -38,3 +38,10 @@ func (b *Broker) Denials() int {
 
 // PendingCount returns what the index counts, not what it holds.
 func (b *Broker) PendingCount() int { return b.register.count(dcvix.AgentPending) }
+
+// NewcomerAddresses returns of how many addresses new agents are counted.
+func (b *Broker) NewcomerAddresses() int {
+	b.newcomers.mu.Lock()
+	defer b.newcomers.mu.Unlock()
+	return len(b.newcomers.all)
+}

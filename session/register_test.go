@@ -240,7 +240,7 @@ func TestDenialsAreBounded(t *testing.T) {
 	now := start
 	for name, tick := range map[string]time.Duration{"with a clock that goes on": time.Second, "with one that stands": 0, "with one that goes back": -time.Second} {
 		t.Run(name, func(t *testing.T) {
-			d := newDirector(t, func(c *session.Config) { c.Now = func() time.Time { return now } })
+			d := newDirector(t, func(c *session.Config) { c.Now, c.PendingPerAddress = func() time.Time { return now }, 2000 })
 			for i := range 1100 {
 				now = now.Add(tick)
 				r := asks(dcvix.AgentID(fmt.Sprintf("a%d", i)), 1, "ws1")
@@ -401,7 +401,7 @@ func TestOnlyTheStoreMakesAnAgentLast(t *testing.T) {
 
 // An admin approves at the moment when another denies, or the agent's time is over.
 func TestAnAgentThatWasApprovedIsNotDeniedAfterwards(t *testing.T) {
-	d := newDirector(t)
+	d := newDirector(t, func(c *session.Config) { c.PendingPerAddress = 300 })
 	for i := range 300 {
 		id := dcvix.AgentID(fmt.Sprintf("a%d", i))
 		_, _ = d.Register(t.Context(), asks(id, 1, dcvix.Hostname(fmt.Sprintf("ws%d", i))))

@@ -57,6 +57,13 @@ type Revocation struct {
 	Until   time.Time // when the token ends anyway
 }
 
+// A Denial is of an agent with that key, which an admin sent away.
+type Denial struct {
+	ID      dcvix.AgentID
+	KeyHash KeyHash
+	At      time.Time
+}
+
 // A Store keeps what must survive the director. Implementations are safe for
 // concurrent use, share no memory with the caller, keep times to the
 // millisecond, have written to stable storage what they returned nil for (but
@@ -66,6 +73,7 @@ type Revocation struct {
 type Store interface {
 	AgentStore
 	TokenStore
+	DenialStore
 }
 
 // An AgentStore keeps the register of agents.
@@ -97,6 +105,17 @@ type TokenStore interface {
 	ForgetTokens(ctx context.Context, before time.Time) error
 }
 
+// A DenialStore keeps the agents that an admin sent away: a thousand at most.
+type DenialStore interface {
+	// PutDenial adds a denial and takes the place of an earlier one of that ID.
+	PutDenial(ctx context.Context, d Denial) error
+	// Denials returns every denial, in no order.
+	Denials(ctx context.Context) ([]Denial, error)
+	// ForgetDenials removes the denials of the given ids in one step and passes over
+	// those that do not exist.
+	ForgetDenials(ctx context.Context, ids ...dcvix.AgentID) error
+}
+
 // An AgentCaller speaks with the agents. It is safe for concurrent use and
 // returns soon after ctx is done. Its errors wrap [ErrAgentFailed] or, when the
 // agent was too slow, [ErrAgentTimeout].
@@ -113,6 +132,14 @@ type AgentCaller interface {
 	CloseSession(ctx context.Context, a Agent, id dcvix.SessionID) error
 	// Report asks for what the agent would send by itself.
 	Report(ctx context.Context, a Agent) (dcvix.AgentUpdate, error)
+}
+
+// An AgentDropper holds connections of agents. DropAgent ends those of an agent
+// that is trusted no longer, and soon: it is called after the change is in the
+// Store, for some agents more than once, by many goroutines, and must not wait
+// for the agent. An [AgentCaller] that is one needs no [Broker.OnDrop].
+type AgentDropper interface {
+	DropAgent(id dcvix.AgentID)
 }
 
 // A Policy says what users may do. Rules is called for every request, must be

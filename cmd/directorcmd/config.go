@@ -32,6 +32,7 @@ type config struct {
 	serverNames       []string
 	registrationToken string
 	pendingMax        int
+	pendingPerAddress int
 	connectionTTL     time.Duration
 
 	housekeeping time.Duration
@@ -73,6 +74,7 @@ func (c *config) declareDirector(backends map[string]BackendFactory) {
 	s.List(&c.serverNames, "server_names", "", "further host names and addresses of this director, for its certificate")
 	s.Secret(&c.registrationToken, "registration_token", "", "what an unknown agent must show to be noted at all")
 	s.Int(&c.pendingMax, "pending_max", 10_000, "how many agents may wait for approval").Range(1, 1_000_000)
+	s.Int(&c.pendingPerAddress, "pending_per_address", 60, "how many new agents may ask from one address in an hour; not counted when they show the registration_token").Range(1, 1_000_000)
 }
 
 // reserved are the login backends of the 0.1 generation and their keys.

@@ -210,6 +210,7 @@ func TestMistakesInTheConfigurationAreOneSentenceEachAndWriteNothing(t *testing.
 		"a port that is a word":       {more: "director_port = https", want: []string{"director_port", `"https" is not a whole number`}},
 		"a port out of range":         {more: "director_port = 70000", want: []string{"director_port", "0 to 65535"}},
 		"no agents at all":            {more: "pending_max = 0", want: []string{"pending_max", "1 to 1000000"}},
+		"no agents of an address":     {more: "pending_per_address = 0", want: []string{"pending_per_address", "1 to 1000000"}},
 		"a bad duration":              {tail: "[housekeeper]\nmax_age = soon\n", want: []string{"max_age", `"soon" is not a duration`}},
 		"too long a duration":         {more: "connection_token_ttl = 48h", want: []string{"connection_token_ttl", "1m to 24h"}},
 		"a bad token_key":             {more: "token_key = " + secret, want: []string{"dcvix-director.conf:7: token_key: ", "openssl rand -base64 32"}},

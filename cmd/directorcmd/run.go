@@ -113,7 +113,8 @@ func open(ctx context.Context, c *config, backend auth.Authenticator, logger *sl
 	return standalone.Open(ctx, c.dataDir, standalone.Options{
 		Authenticator: backend, Names: c.serverNames, PolicyDir: c.policyFolder, TokenKeys: keys,
 		AgentPort: c.agentPort, RegistrationToken: c.registrationToken, PendingMax: c.pendingMax,
-		MaxAge: c.maxAge, Housekeeping: c.housekeeping, ConnectionTokenTTL: c.connectionTTL, Logger: logger,
+		PendingPerAddress: c.pendingPerAddress,
+		MaxAge:            c.maxAge, Housekeeping: c.housekeeping, ConnectionTokenTTL: c.connectionTTL, Logger: logger,
 	})
 }
 

@@ -45,6 +45,7 @@ type Options struct {
 	AgentPort          int              // of agents that do not say theirs; 0 means 8446
 	RegistrationToken  string           // what unknown agents must show; "" means nothing
 	PendingMax         int              // agents that may wait for approval; 0 means 10,000
+	PendingPerAddress  int              // see session.Config
 	MaxAge             time.Duration    // see session.Config
 	Housekeeping       time.Duration    // see session.Config
 	ConnectionTokenTTL time.Duration    // 0 means 1 h
@@ -112,7 +113,7 @@ func (s *Server) open(ctx context.Context, opts Options) error {
 	}
 	s.broker, err = session.Open(ctx, session.Config{
 		Store: s.store, Agents: s.caller, Policy: s.policy, Reserved: s.reserved(),
-		RegistrationToken: opts.RegistrationToken, PendingMax: opts.PendingMax,
+		RegistrationToken: opts.RegistrationToken, PendingMax: opts.PendingMax, PendingPerAddress: opts.PendingPerAddress,
 		MaxAge: opts.MaxAge, Housekeeping: opts.Housekeeping, Now: opts.Now, Logger: s.logger,
 	})
 	if err != nil {

@@ -22,7 +22,13 @@ import (
 	"github.com/dcvix/dcvix/session"
 )
 
-var _ session.AgentCaller = (*Caller)(nil)
+var (
+	_ session.AgentCaller  = (*Caller)(nil)
+	_ session.AgentDropper = (*Caller)(nil)
+)
+
+// errDropped is why a call ends whose agent is trusted no longer.
+var errDropped = errors.New("the agent is no longer trusted")
 
 const (
 	defaultPort = 8446
@@ -46,6 +52,7 @@ type Config struct {
 type Caller struct {
 	cfg       Config
 	transport *http.Transport
+	links     links
 }
 
 // New returns a Caller.
@@ -74,6 +81,10 @@ func New(cfg Config) (*Caller, error) {
 
 // Close closes the connections that are idle.
 func (c *Caller) Close() { c.transport.CloseIdleConnections() }
+
+// DropAgent implements [session.AgentDropper]: calls to the agent that are under
+// way fail, and its connections are closed, idle or not.
+func (c *Caller) DropAgent(id dcvix.AgentID) { c.links.cut(id) }
 
 // CreateSession implements [session.AgentCaller].
 func (c *Caller) CreateSession(ctx context.Context, a session.Agent, req dcvix.AgentCreateSession) (dcvix.SessionID, error) {
@@ -113,7 +124,11 @@ func (c *Caller) call(ctx context.Context, a session.Agent, r request, answer an
 	// The host of the URL is only a key in the transport's pool: connections of
 	// one agent are never used for another, whatever name either has.
 	url := "https://" + string(a.ID) + r.path
-	req, err := http.NewRequestWithContext(withAgent(ctx, a), r.method, url, bytes.NewReader(r.body))
+	calling, drop := context.WithCancelCause(withAgent(ctx, a))
+	defer drop(nil)
+	// A call is cut besides its connection, or the transport would try another one.
+	defer c.links.add(a.ID, func() { drop(errDropped) })()
+	req, err := http.NewRequestWithContext(calling, r.method, url, bytes.NewReader(r.body))
 	if err != nil {
 		return fmt.Errorf("%w: %w", session.ErrAgentFailed, err)
 	}
@@ -165,9 +180,17 @@ func (c *Caller) dial(ctx context.Context, network, _ string) (net.Conn, error) 
 	if !ok {
 		return nil, errors.New("agenthttp: dial without an agent")
 	}
-	conn, err := c.dialAny(ctx, network, a)
+	ctx, drop := context.WithCancelCause(ctx)
+	defer drop(nil)
+	defer c.links.add(a.ID, func() { drop(errDropped) })()
+	raw, err := c.dialAny(ctx, network, a)
 	if err != nil {
 		return nil, err
+	}
+	conn := &linkedConn{Conn: raw}
+	conn.forget = c.links.add(a.ID, func() { _ = raw.Close() }) // its reader sees the end and closes conn
+	if err := context.Cause(ctx); err != nil {                  // dropped before there was a connection to cut
+		return nil, errors.Join(err, conn.Close())
 	}
 	cfg := c.cfg.TLS.Clone()
 	cfg.ServerName = string(a.Hostname)

@@ -21,6 +21,7 @@ type Store struct {
 	mu      sync.Mutex
 	agents  map[dcvix.AgentID]session.Agent
 	revoked map[string]time.Time
+	denied  map[dcvix.AgentID]session.Denial
 }
 
 // Agents implements [session.AgentStore].
@@ -122,6 +123,35 @@ func (s *Store) ForgetTokens(_ context.Context, before time.Time) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	maps.DeleteFunc(s.revoked, func(_ string, until time.Time) bool { return until.Before(before) })
+	return nil
+}
+
+// PutDenial implements [session.DenialStore].
+func (s *Store) PutDenial(_ context.Context, d session.Denial) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.denied == nil {
+		s.denied = make(map[dcvix.AgentID]session.Denial)
+	}
+	d.At = d.At.Truncate(time.Millisecond)
+	s.denied[d.ID] = d
+	return nil
+}
+
+// Denials implements [session.DenialStore].
+func (s *Store) Denials(context.Context) ([]session.Denial, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Collect(maps.Values(s.denied)), nil
+}
+
+// ForgetDenials implements [session.DenialStore].
+func (s *Store) ForgetDenials(_ context.Context, ids ...dcvix.AgentID) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, id := range ids {
+		delete(s.denied, id)
+	}
 	return nil
 }
 

@@ -165,11 +165,13 @@ func (f *FakeAgents) behave(ctx context.Context, id dcvix.AgentID, count func(*C
 func NewAgentID() dcvix.AgentID { return dcvix.AgentID(uuid.NewString()) }
 
 // Join registers an agent of that host name with the broker, approves it as an
-// admin would, and returns its entry. Its key follows from its id.
+// admin would, and returns its entry. Its key follows from its id, and so does its
+// address, because the broker counts new agents by address.
 func Join(t testing.TB, b *session.Broker, name dcvix.Hostname) session.Agent {
 	t.Helper()
-	r := session.Registration{ID: NewAgentID(), Hostname: name, Address: "192.0.2.1"}
+	r := session.Registration{ID: NewAgentID(), Hostname: name}
 	r.KeyHash = sha256.Sum256([]byte(r.ID))
+	r.Address = fmt.Sprintf("198.%d.%d.%d", 18+r.KeyHash[0]&1, r.KeyHash[1], r.KeyHash[2]) // set aside for tests of devices
 	if _, err := b.Register(t.Context(), r); !errors.Is(err, session.ErrPending) {
 		t.Fatalf("first request of %s: error = %v, want ErrPending", name, err)
 	}

@@ -96,3 +96,27 @@ func (s *FailingStore) ForgetTokens(ctx context.Context, before time.Time) error
 	}
 	return s.Store.ForgetTokens(ctx, before)
 }
+
+// PutDenial implements [session.DenialStore].
+func (s *FailingStore) PutDenial(ctx context.Context, d session.Denial) error {
+	if err := s.failure(); err != nil {
+		return err
+	}
+	return s.Store.PutDenial(ctx, d)
+}
+
+// Denials implements [session.DenialStore].
+func (s *FailingStore) Denials(ctx context.Context) ([]session.Denial, error) {
+	if err := s.failure(); err != nil {
+		return nil, err
+	}
+	return s.Store.Denials(ctx)
+}
+
+// ForgetDenials implements [session.DenialStore].
+func (s *FailingStore) ForgetDenials(ctx context.Context, ids ...dcvix.AgentID) error {
+	if err := s.failure(); err != nil {
+		return err
+	}
+	return s.Store.ForgetDenials(ctx, ids...)
+}

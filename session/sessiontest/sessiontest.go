@@ -29,6 +29,7 @@ func TestStore(t *testing.T, open func(testing.TB) session.Store) {
 		"UnknownAgents":                 testUnknown,
 		"SeeAgents":                     testSee,
 		"RevokedTokens":                 testTokens,
+		"Denials":                       testDenials,
 		"UpdatesOfOneDoNotDisturbOther": testManyWriters,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
@@ -185,6 +186,34 @@ func testTokens(t *testing.T, s session.Store) {
 	}
 	if diff := cmp.Diff([]session.Revocation{{TokenID: "t2", Until: late}}, got); diff != "" {
 		t.Errorf("revoked tokens (-want +got):\n%s", diff)
+	}
+}
+
+func testDenials(t *testing.T, s session.Store) {
+	early := time.UnixMilli(1_700_000_000_123)
+	one := session.Denial{ID: "a1", KeyHash: session.KeyHash{1, 0xff}, At: early}
+	again := session.Denial{ID: "a1", KeyHash: session.KeyHash{2}, At: early.Add(time.Hour)}
+	other, third := session.Denial{ID: "a2", KeyHash: session.KeyHash{3}, At: early}, session.Denial{ID: "a3", At: early}
+	for _, d := range []session.Denial{one, other, again, third} {
+		if err := s.PutDenial(t.Context(), d); err != nil {
+			t.Fatal(err)
+		}
+	}
+	byID := cmpopts.SortSlices(func(a, b session.Denial) bool { return a.ID < b.ID })
+	for _, step := range []struct {
+		forget []dcvix.AgentID
+		want   []session.Denial
+	}{{nil, []session.Denial{again, other, third}}, {[]dcvix.AgentID{"a2", "nobody", "a3"}, []session.Denial{again}}, {[]dcvix.AgentID{"a1"}, nil}} {
+		if err := s.ForgetDenials(t.Context(), step.forget...); err != nil {
+			t.Fatal(err)
+		}
+		got, err := s.Denials(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(step.want, got, byID, cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("denials without %v (-want +got):\n%s", step.forget, diff)
+		}
 	}
 }
 

@@ -58,7 +58,13 @@ func TestADamagedRowIsAnErrorWithTheRemedy(t *testing.T) {
 			_, err = s.Agents(t.Context())
 			require.EqualError(t, err, "agent a1: its stored key hash is damaged: restore the database")
 			err = s.UpdateAgents(t.Context(), func([]*session.Agent) error { return nil }, "a1")
-			assert.ErrorContains(t, err, "restore the database")
+			require.ErrorContains(t, err, "restore the database")
+
+			require.NoError(t, s.PutDenial(t.Context(), session.Denial{ID: "a1"}))
+			_, err = db.ExecContext(t.Context(), `UPDATE denials SET key_hash = $1`, hash)
+			require.NoError(t, err)
+			_, err = s.Denials(t.Context())
+			assert.EqualError(t, err, "denial of agent a1: its stored key hash is damaged: restore the database")
 		})
 	}
 }
@@ -76,6 +82,10 @@ func TestNothingIsDoneForACallerThatLeft(t *testing.T) {
 	require.ErrorIs(t, s.SeeAgents(ctx, []session.Seen{{ID: "a1", At: time.Now()}}), context.Canceled)
 	require.ErrorIs(t, s.RevokeToken(ctx, session.Revocation{TokenID: "t"}), context.Canceled)
 	require.ErrorIs(t, s.ForgetTokens(ctx, time.Now()), context.Canceled)
+	require.ErrorIs(t, s.PutDenial(ctx, session.Denial{ID: "a1"}), context.Canceled)
+	require.ErrorIs(t, s.ForgetDenials(ctx, "a1"), context.Canceled)
+	_, err = s.Denials(ctx)
+	require.ErrorIs(t, err, context.Canceled)
 	_, err = s.RevokedTokens(ctx)
 	require.ErrorIs(t, err, context.Canceled)
 
