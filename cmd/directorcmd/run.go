@@ -38,6 +38,9 @@ func serve(ctx context.Context, c *config, stderr io.Writer) (err error) {
 	c.greet(ctx, logger)
 
 	// What can be wrong in the configuration is found before anything is written.
+	if err := c.checkAudit(); err != nil {
+		return cmdline.Usage(err)
+	}
 	backend, err := c.backend(ctx, logger)
 	if err != nil {
 		return cmdline.Usage(err)
@@ -114,6 +117,7 @@ func open(ctx context.Context, c *config, backend auth.Authenticator, logger *sl
 		Authenticator: backend, Names: c.serverNames, PolicyDir: c.policyFolder, TokenKeys: keys,
 		AgentPort: c.agentPort, RegistrationToken: c.registrationToken, PendingMax: c.pendingMax,
 		MaxAge: c.maxAge, Housekeeping: c.housekeeping, ConnectionTokenTTL: c.connectionTTL, Logger: logger,
+		AuditFile: c.auditFile, AuditMaxBytes: c.auditBytes,
 	})
 }
 
