@@ -118,11 +118,11 @@ func summary(a session.Agent) string {
 	if a.ID == "" {
 		return ""
 	}
-	names := string(a.Hostname)
-	for _, alias := range a.Aliases {
-		names += "," + string(alias)
+	aliases := ""
+	if len(a.Aliases) > 0 {
+		aliases = fmt.Sprintf(" %v", a.Aliases)
 	}
-	return fmt.Sprintf("%s %s with key %s", a.State, names, ca.Fingerprint(a.KeyHash))
+	return fmt.Sprintf("%s %s%s with key %s", a.State, a.Hostname, aliases, ca.Fingerprint(a.KeyHash))
 }
 
 // refusals counts those that repeat one another, so that nobody fills the audit

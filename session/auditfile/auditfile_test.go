@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -73,7 +74,7 @@ func written(t *testing.T, n int) string {
 	path := filepath.Join(t.TempDir(), "audit.jsonl")
 	l := open(t, path, 0)
 	for i := range n {
-		require.NoError(t, l.Append(t.Context(), record(fmt.Sprint(i))))
+		require.NoError(t, l.Append(t.Context(), record(strconv.Itoa(i))))
 	}
 	require.NoError(t, l.Close())
 	return path

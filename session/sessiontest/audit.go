@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -142,7 +143,7 @@ func testAuditManyWriters(t *testing.T, l session.AuditLog) {
 		group.Go(func() {
 			for i := range each {
 				r := auditRecord(i)
-				r.Actor = fmt.Sprint(w)
+				r.Actor = strconv.Itoa(w)
 				if err := l.Append(t.Context(), r); err != nil {
 					t.Errorf("append: %v", err)
 				}
@@ -151,7 +152,7 @@ func testAuditManyWriters(t *testing.T, l session.AuditLog) {
 	}
 	group.Wait()
 	for w := range writers {
-		got, err := l.Read(t.Context(), session.AuditQuery{Actor: fmt.Sprint(w)})
+		got, err := l.Read(t.Context(), session.AuditQuery{Actor: strconv.Itoa(w)})
 		if err != nil || len(got) != each {
 			t.Fatalf("writer %d: %d records, want %d (%v)", w, len(got), each, err)
 		}
