@@ -45,27 +45,43 @@ func (s *Server) approveAgent(c echo.Context) error {
 			return malformed("An alias is not a host name: use letters, digits, \"-\" and dots.")
 		}
 	}
-	return s.onAgent(c, func(ctx context.Context, id dcvix.AgentID) error {
+	return s.onAgent(c, session.AuditAgentApprove, func(ctx context.Context, id dcvix.AgentID) error {
 		return s.cfg.Broker.Approve(ctx, id, session.Approval{Replace: req.Replace, Aliases: req.Aliases})
 	})
 }
 
-func (s *Server) denyAgent(c echo.Context) error { return s.onAgent(c, s.cfg.Broker.Deny) }
+func (s *Server) denyAgent(c echo.Context) error {
+	return s.onAgent(c, session.AuditAgentDeny, s.cfg.Broker.Deny)
+}
 
-func (s *Server) revokeAgent(c echo.Context) error { return s.onAgent(c, s.cfg.Broker.Revoke) }
+func (s *Server) revokeAgent(c echo.Context) error {
+	return s.onAgent(c, session.AuditAgentRevoke, s.cfg.Broker.Revoke)
+}
 
-func (s *Server) reactivateAgent(c echo.Context) error { return s.onAgent(c, s.cfg.Broker.Reactivate) }
+func (s *Server) reactivateAgent(c echo.Context) error {
+	return s.onAgent(c, session.AuditAgentReactivate, s.cfg.Broker.Reactivate)
+}
 
 // onAgent does one act on the agent in the path, to its end even if the admin's
-// browser leaves.
-func (s *Server) onAgent(c echo.Context, act func(context.Context, dcvix.AgentID) error) error {
+// browser leaves, and puts on record what it changed.
+func (s *Server) onAgent(c echo.Context, action session.AuditAction, act func(context.Context, dcvix.AgentID) error) error {
 	id := dcvix.AgentID(c.Param("guid"))
 	if id.Validate() != nil {
 		return session.ErrNotFound
 	}
 	ctx, cancel := detached(c, 30*time.Second)
 	defer cancel()
-	if err := act(ctx, id); err != nil {
+	before, _ := s.cfg.Broker.Agent(id)
+	err := act(ctx, id)
+	after, _ := s.cfg.Broker.Agent(id)
+	record := s.act(c, action)
+	record.Target, record.Old, record.New = string(id), summary(before), summary(after)
+	if action == session.AuditAgentApprove || action == session.AuditAgentReactivate {
+		err = s.onRecord(c, record, err)
+	} else {
+		err = s.noted(c, record, err)
+	}
+	if err != nil {
 		return err
 	}
 	return c.NoContent(http.StatusOK)

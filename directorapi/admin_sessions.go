@@ -36,11 +36,7 @@ func (s *Server) openSession(c echo.Context) error {
 	if owner.Validate() != nil {
 		return malformed("The user name has 1 to 256 bytes, no control characters and does not start with \"-\".")
 	}
-	opened, err := s.cfg.Broker.Open(c.Request().Context(), s.actor(c), session.OpenRequest{
+	return s.open(c, s.actor(c), session.OpenRequest{
 		Owner: owner, Server: req.ServerID, Type: kind, ID: dcvix.SessionID(req.SessionID),
 	})
-	if err != nil {
-		return err
-	}
-	return ok(c, createdSession(opened))
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -37,9 +38,7 @@ func (s *Server) registerAgent(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := detached(c, 30*time.Second)
-	defer cancel()
-	a, err := s.cfg.Broker.Register(ctx, session.Registration{
+	a, err := s.register(c, session.Registration{
 		ID: req.GUID, KeyHash: sha256.Sum256(csr.RawSubjectPublicKeyInfo), Hostname: host,
 		Port: req.AgentPort, Address: c.RealIP(), Token: req.RegistrationToken,
 	})
@@ -49,7 +48,7 @@ func (s *Server) registerAgent(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	certificate, err := s.certify(ctx, a, csr)
+	certificate, err := s.certify(c, a, csr)
 	if err != nil {
 		return err
 	}
@@ -70,11 +69,9 @@ func (s *Server) renewAgent(c echo.Context) error {
 		return err
 	}
 	if sha256.Sum256(csr.RawSubjectPublicKeyInfo) != a.KeyHash {
-		return session.ErrKeyMismatch
+		return s.onRecord(c, agentRecord(session.AuditAgentCertify, a.ID), session.ErrKeyMismatch)
 	}
-	ctx, cancel := detached(c, 30*time.Second)
-	defer cancel()
-	certificate, err := s.certify(ctx, a, csr)
+	certificate, err := s.certify(c, a, csr)
 	if err != nil {
 		return err
 	}
@@ -93,21 +90,60 @@ func csrOf(der []byte, id dcvix.AgentID) (*x509.CertificateRequest, error) {
 	return csr, nil
 }
 
+// register asks the broker and puts on record what that changed: an agent that
+// waits and asks again changes nothing.
+func (s *Server) register(c echo.Context, r session.Registration) (session.Agent, error) {
+	ctx, cancel := detached(c, 30*time.Second)
+	defer cancel()
+	before, known := s.cfg.Broker.Agent(r.ID)
+	a, err := s.cfg.Broker.Register(ctx, r)
+	after, noted := s.cfg.Broker.Agent(r.ID)
+	record := agentRecord(session.AuditAgentRegister, r.ID)
+	record.New = fmt.Sprintf("%s with key %s", r.Hostname, ca.Fingerprint(r.KeyHash))
+	switch {
+	case errors.Is(err, session.ErrKeyMismatch):
+		record.Action, record.Old = session.AuditAgentConflict, summary(before)
+		return a, s.onRecord(c, record, err)
+	case err != nil && !errors.Is(err, session.ErrPending):
+		if !known {
+			record.Actor, record.Target, record.New = "", "", "" // whatever it says it is: there is one line a minute
+		}
+		return a, s.onRecord(c, record, err)
+	case !known && noted:
+		return a, errors.Join(s.noted(c, record, nil), err)
+	case known && after.Requested != before.Requested:
+		record.Action, record.Old, record.New = session.AuditAgentRenameWish, string(before.Hostname), string(after.Requested)
+		return a, errors.Join(s.noted(c, record, nil), err)
+	}
+	return a, err
+}
+
 // certify signs for the recorded names and puts the certificate on record before
 // it is handed out.
-func (s *Server) certify(ctx context.Context, a session.Agent, csr *x509.CertificateRequest) (string, error) {
+func (s *Server) certify(c echo.Context, a session.Agent, csr *x509.CertificateRequest) (string, error) {
+	ctx, cancel := detached(c, 30*time.Second)
+	defer cancel()
+	serial, certificate, err := s.sign(ctx, a, csr)
+	record := agentRecord(session.AuditAgentCertify, a.ID)
+	record.Old = a.Serial
+	record.New = serial
+	return certificate, s.onRecord(c, record, err)
+}
+
+func (s *Server) sign(ctx context.Context, a session.Agent, csr *x509.CertificateRequest) (serial, certificate string, err error) {
 	names := []string{string(a.Hostname)}
 	for _, alias := range a.Aliases {
 		names = append(names, string(alias))
 	}
 	chain, err := s.cfg.CA.SignAgent(csr, ca.Identity{CommonName: dcvix.AgentCommonName + string(a.ID), DNSNames: names})
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
-	if err := s.cfg.Broker.Certified(ctx, a.ID, a.KeyHash, chain[0].SerialNumber.Text(16)); err != nil {
-		return "", err
+	serial = chain[0].SerialNumber.Text(16)
+	if err := s.cfg.Broker.Certified(ctx, a.ID, a.KeyHash, serial); err != nil {
+		return "", "", err
 	}
-	return string(ca.EncodePEM(chain...)), nil
+	return serial, string(ca.EncodePEM(chain...)), nil
 }
 
 func (s *Server) renewalSeconds() int { return int(s.cfg.RenewalInterval / time.Second) }

@@ -27,6 +27,7 @@ var (
 	errTooLarge    = errors.New("request body over the limit")
 	errMalformed   = errors.New("request not understood")
 	errCSRName     = errors.New("the request names another agent")
+	errNoRecord    = errors.New("the act is not on record")
 )
 
 // A fault is how an error is told.
@@ -40,6 +41,9 @@ type fault struct {
 // error that is not in the table is the operator's business: the client is told
 // 500 and where to look.
 func faultOf(err error) fault {
+	if errors.Is(err, errNoRecord) {
+		return fault{http.StatusInternalServerError, dcvix.CodeInternal, "The director could not put this on record: its log says why, under the request id."}
+	}
 	if detail := (*malformedError)(nil); errors.As(err, &detail) {
 		return fault{http.StatusBadRequest, dcvix.CodeBadRequest, detail.sentence}
 	}

@@ -1,5 +1,19 @@
 package directorapi
 
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/dcvix/dcvix/session"
+)
+
 // A RouteInfo is a row of the API as tests see it.
 type RouteInfo struct{ Method, Path, Access string }
 
@@ -23,4 +37,45 @@ func (s *Server) AgentConnections() int {
 	s.conns.mu.Lock()
 	defer s.conns.mu.Unlock()
 	return len(s.conns.open)
+}
+
+// RefusalCount is what became of many refusals.
+type RefusalCount struct {
+	Lines     int   // written at once
+	Held      int   // remembered after that
+	Due       []int // the counts written a minute later
+	HeldLater int   // remembered after another minute
+}
+
+// CountRefusals refuses n different users at one moment.
+func CountRefusals(t testing.TB, n int, now time.Time) RefusalCount {
+	t.Helper()
+	var f refusals
+	var got RefusalCount
+	for i := range n {
+		got.Lines += len(f.add(session.AuditRecord{Time: now, Action: session.AuditLogin, Actor: strconv.Itoa(i)}))
+	}
+	got.Held = len(f.all)
+	for _, r := range f.take(now.Add(time.Minute)) {
+		got.Due = append(got.Due, r.Count)
+	}
+	f.take(now.Add(2 * time.Minute))
+	f.take(now.Add(3 * time.Minute))
+	got.HeldLater = len(f.all)
+	return got
+}
+
+// WithAudit returns a Server that has nothing but an audit.
+func WithAudit(t testing.TB, audit session.AuditLog) *Server {
+	return &Server{cfg: Config{Audit: audit, Now: time.Now, Logger: slog.New(slog.NewTextHandler(t.Output(), nil))}}
+}
+
+// Refuse puts a refused login on record.
+func Refuse(t testing.TB, s *Server, user string) {
+	t.Helper()
+	c := echo.New().NewContext(httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", nil), httptest.NewRecorder())
+	err := s.onRecord(c, session.AuditRecord{Action: session.AuditLogin, Actor: user}, errBadLogin)
+	if !errors.Is(err, errBadLogin) {
+		t.Errorf("the answer became %v", err)
+	}
 }

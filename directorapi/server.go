@@ -36,6 +36,10 @@ type Config struct {
 	Authenticator auth.Authenticator
 	Tokens        *token.Sealer
 
+	// Audit is told who did what, before the answer goes out. What grants
+	// something and cannot be put on record is answered 500. nil means none.
+	Audit session.AuditLog
+
 	OTP                dcvix.OTPMode    // what a login form should ask for; "" means never
 	UI                 fs.FS            // the web pages; nil means none
 	LoginTTL           time.Duration    // life of a login; 0 means 2 h
@@ -58,6 +62,8 @@ type Server struct {
 	certs  *certCache
 	cross  *http.CrossOriginProtection
 	conns  agentConns
+
+	refusals refusals
 }
 
 var _ session.AgentDropper = (*Server)(nil)

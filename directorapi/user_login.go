@@ -13,6 +13,7 @@ import (
 	"github.com/dcvix/dcvix"
 	"github.com/dcvix/dcvix/auth"
 	"github.com/dcvix/dcvix/auth/token"
+	"github.com/dcvix/dcvix/session"
 )
 
 func (s *Server) loginOptions(c echo.Context) error {
@@ -33,7 +34,11 @@ func (s *Server) login(c echo.Context, category token.Category) error {
 		err = fmt.Errorf("%w: no admin", errBadLogin)
 	}
 	s.logLogin(c, req.UserID, category, err)
-	if err != nil {
+	record := session.AuditRecord{Action: session.AuditLogin, Role: session.AuditRole(category), Actor: req.UserID}
+	if err == nil {
+		record.Actor = string(who.User) // as the backend writes it
+	}
+	if err := s.onRecord(c, record, err); err != nil {
 		return err
 	}
 	sealed, expires, err := s.cfg.Tokens.Seal(token.Claims{User: who.User, Category: category, Groups: who.Groups}, s.cfg.LoginTTL)
@@ -78,7 +83,10 @@ func (s *Server) logout(c echo.Context) error {
 	if claims, err := s.claims(c.Request()); err == nil {
 		ctx, cancel := detached(c, 10*time.Second)
 		defer cancel()
-		if err := s.cfg.Broker.RevokeToken(ctx, claims.ID, claims.ExpiresAt); err != nil {
+		err := s.cfg.Broker.RevokeToken(ctx, claims.ID, claims.ExpiresAt)
+		if err := s.noted(c, session.AuditRecord{
+			Action: session.AuditLogout, Role: session.AuditRole(claims.Category), Actor: string(claims.User),
+		}, err); err != nil {
 			return err
 		}
 	}

@@ -1,6 +1,8 @@
 package directorapi
 
 import (
+	"fmt"
+
 	"github.com/labstack/echo/v4"
 
 	"github.com/dcvix/dcvix"
@@ -33,8 +35,18 @@ func (s *Server) openOwnSession(c echo.Context) error {
 	}
 	// Whoever the body names, a user asks for a session of their own.
 	who := session.Actor{User: s.actor(c).User}
-	opened, err := s.cfg.Broker.Open(c.Request().Context(), who, session.OpenRequest{Owner: who.User, Server: req.ServerID, Type: kind})
-	if err != nil {
+	return s.open(c, who, session.OpenRequest{Owner: who.User, Server: req.ServerID, Type: kind})
+}
+
+// open opens a session for users and admins alike.
+func (s *Server) open(c echo.Context, who session.Actor, want session.OpenRequest) error {
+	opened, err := s.cfg.Broker.Open(c.Request().Context(), who, want)
+	record := s.act(c, session.AuditSessionOpen)
+	record.Target, record.New = string(want.ID), fmt.Sprintf("%s session for %s on %s", want.Type, want.Owner, want.Server)
+	if err == nil {
+		record.Target, record.New = string(opened.ID), fmt.Sprintf("%s session for %s on %s", opened.Type, want.Owner, opened.Server)
+	}
+	if err := s.onRecord(c, record, err); err != nil {
 		return err
 	}
 	return ok(c, createdSession(opened))
@@ -46,8 +58,14 @@ func createdSession(o session.OpenedSession) dcvix.CreateSessionResponse {
 
 func (s *Server) connectionToken(c echo.Context) error {
 	user := s.actor(c).User
-	at, err := s.cfg.Broker.Connect(c.Request().Context(), user, dcvix.SessionID(c.QueryParam("sessionId")), c.QueryParam("serverId"))
-	if err != nil {
+	id, server := dcvix.SessionID(c.QueryParam("sessionId")), c.QueryParam("serverId")
+	at, err := s.cfg.Broker.Connect(c.Request().Context(), user, id, server)
+	record := s.act(c, session.AuditSessionConnect)
+	record.Target, record.New = string(id), server
+	if err == nil {
+		record.Target, record.New = string(at.Session), string(at.Server)
+	}
+	if err := s.onRecord(c, record, err); err != nil {
 		return err
 	}
 	sealed, expires, err := s.cfg.Tokens.Seal(token.Claims{
@@ -65,7 +83,10 @@ func (s *Server) connectionToken(c echo.Context) error {
 // closeSession is for the owner and for admins.
 func (s *Server) closeSession(c echo.Context) error {
 	id := dcvix.SessionID(c.Param("id"))
-	if err := s.cfg.Broker.Close(c.Request().Context(), s.actor(c), id, c.QueryParam("serverId")); err != nil {
+	err := s.cfg.Broker.Close(c.Request().Context(), s.actor(c), id, c.QueryParam("serverId"))
+	record := s.act(c, session.AuditSessionClose)
+	record.Target, record.Old = string(id), c.QueryParam("serverId")
+	if err := s.noted(c, record, err); err != nil {
 		return err
 	}
 	return ok(c, dcvix.CloseSessionResponse{Status: "success", Code: 200, Message: "Session " + string(id) + " is closed."})

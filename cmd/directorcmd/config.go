@@ -12,6 +12,7 @@ import (
 	"github.com/dcvix/dcvix/auth/token"
 	"github.com/dcvix/dcvix/cmd/internal/inifile"
 	"github.com/dcvix/dcvix/cmd/internal/logging"
+	"github.com/dcvix/dcvix/session/auditfile"
 )
 
 // config is the configuration file as it was read. What its keys mean to the
@@ -35,10 +36,12 @@ type config struct {
 	pendingPerAddress int
 	connectionTTL     time.Duration
 
+	auditFile    string
+	auditBytes   int64
 	housekeeping time.Duration
 	maxAge       time.Duration
 
-	dataDirKey, portKey, authTypeKey *inifile.Key
+	dataDirKey, portKey, authTypeKey, auditBytesKey *inifile.Key
 
 	log      logging.Config
 	backends map[string]BackendOpener
@@ -54,6 +57,9 @@ func newConfig(backends map[string]BackendFactory) *config {
 	h := c.set.Section("housekeeper")
 	h.Duration(&c.housekeeping, "housekeeper_frequency", 40*time.Second, "how often hosts that fell silent are looked for").Between(time.Second, 24*time.Hour)
 	h.Duration(&c.maxAge, "max_age", 30*time.Second, "silence after which a host is shown as silent; never less than two and a half of its report intervals")
+	a := c.set.Section("audit")
+	a.Path(&c.auditFile, "file", "", "file that says who did what; empty takes audit.jsonl in data_dir")
+	c.auditBytesKey = a.Size(&c.auditBytes, "max_bytes", 1<<30, "size of that file and of those it was moved aside to, all together, after which the oldest goes; at least 256KiB")
 	logging.Declare(c.set, &c.log)
 	return c
 }
@@ -130,6 +136,13 @@ func (c *config) load(path string, lenient bool, environ []string) error {
 	}
 	c.file = found
 	return c.set.Load(inifile.Source{Path: found, Environ: environ, Lenient: lenient})
+}
+
+func (c *config) checkAudit() error {
+	if c.auditBytes < auditfile.MinBytes {
+		return fmt.Errorf("the audit needs at least %d KiB: raise max_bytes (%s)", auditfile.MinBytes>>10, c.auditBytesKey.Where())
+	}
+	return nil
 }
 
 func (c *config) address() string { return net.JoinHostPort(c.host, strconv.Itoa(c.port)) }

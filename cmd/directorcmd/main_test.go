@@ -203,6 +203,7 @@ func TestMistakesInTheConfigurationAreOneSentenceEachAndWriteNothing(t *testing.
 		"a folder as file":            {args: []string{"--conf", os.TempDir()}, want: []string{"is a folder"}},
 		"an unknown key":              {more: "direktor_port = 1", want: []string{"dcvix-director.conf:7: ", "direktor_port", "did you mean director_port?"}},
 		"an unknown key of a backend": {tail: "[external_auth]\nexternal_comand = x\n", want: []string{"dcvix-director.conf:9: ", "did you mean external_command?"}},
+		"an audit too small":          {tail: "[audit]\nmax_bytes = 1KiB\n", want: []string{"the audit needs at least 256 KiB: raise max_bytes", "dcvix-director.conf:"}},
 		"an unknown section":          {tail: "[directors]\n", want: []string{"did you mean [director]?"}},
 		"an unknown variable":         {env: "DCVIX_DIRECTOR_AUTH_TIPE=pam", want: []string{"did you mean DCVIX_DIRECTOR_AUTH_TYPE?"}},
 		"a misspelt auth_type":        {more: "auth_type = externl", want: []string{"auth_type", `"externl"`, "did you mean external?"}},

@@ -38,6 +38,9 @@ func serve(ctx context.Context, c *config, stderr io.Writer) (err error) {
 	c.greet(ctx, logger)
 
 	// What can be wrong in the configuration is found before anything is written.
+	if err := c.checkAudit(); err != nil {
+		return cmdline.Usage(err)
+	}
 	backend, err := c.backend(ctx, logger)
 	if err != nil {
 		return cmdline.Usage(err)
@@ -113,8 +116,8 @@ func open(ctx context.Context, c *config, backend auth.Authenticator, logger *sl
 	return standalone.Open(ctx, c.dataDir, standalone.Options{
 		Authenticator: backend, Names: c.serverNames, PolicyDir: c.policyFolder, TokenKeys: keys,
 		AgentPort: c.agentPort, RegistrationToken: c.registrationToken, PendingMax: c.pendingMax,
-		PendingPerAddress: c.pendingPerAddress,
-		MaxAge:            c.maxAge, Housekeeping: c.housekeeping, ConnectionTokenTTL: c.connectionTTL, Logger: logger,
+		PendingPerAddress: c.pendingPerAddress, AuditFile: c.auditFile, AuditMaxBytes: c.auditBytes,
+		MaxAge: c.maxAge, Housekeeping: c.housekeeping, ConnectionTokenTTL: c.connectionTTL, Logger: logger,
 	})
 }
 

@@ -114,12 +114,17 @@ func (s *Server) serve(api *directorapi.Server, pair tls.Certificate, logger *sl
 	ctx, cancel := context.WithCancel(context.WithoutCancel(s.t.Context()))
 	ran := make(chan error, 1)
 	go func() { ran <- s.Broker.Run(ctx) }()
+	counted := make(chan error, 1)
+	go func() { counted <- api.Run(ctx) }()
 	s.t.Cleanup(func() {
 		_ = server.Close()
 		<-served
 		cancel()
 		if err := <-ran; err != nil {
 			s.t.Errorf("the broker failed: %v", err)
+		}
+		if err := <-counted; err != nil {
+			s.t.Errorf("the API's counts failed: %v", err)
 		}
 	})
 }

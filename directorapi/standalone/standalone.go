@@ -17,6 +17,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -29,6 +30,7 @@ import (
 	"github.com/dcvix/dcvix/directorapi/ui"
 	"github.com/dcvix/dcvix/session"
 	"github.com/dcvix/dcvix/session/agenthttp"
+	"github.com/dcvix/dcvix/session/auditfile"
 	"github.com/dcvix/dcvix/session/sqlite"
 )
 
@@ -49,6 +51,8 @@ type Options struct {
 	MaxAge             time.Duration    // see session.Config
 	Housekeeping       time.Duration    // see session.Config
 	ConnectionTokenTTL time.Duration    // 0 means 1 h
+	AuditFile          string           // "" means audit.jsonl in the director's folder
+	AuditMaxBytes      int64            // of the audit's files together; 0 means 1 GiB
 	Pages              fs.FS            // nil means the pages of package directorapi/ui
 	Now                func() time.Time // nil means time.Now
 	Logger             *slog.Logger     // nil means slog.Default()
@@ -58,6 +62,7 @@ type Options struct {
 const (
 	DatabaseFile = "agents.db"
 	TokenKeyFile = "token.key"
+	AuditFile    = "audit.jsonl"
 	PolicyFolder = "policydb"
 )
 
@@ -72,9 +77,13 @@ type Server struct {
 	dir       string
 	store     *sqlite.Store
 	policy    *session.PolicyDir
+	audit     *auditfile.Log
 	certs     *ca.Reloader
 	caller    *agenthttp.Caller
 	broker    *session.Broker
+	now       func() time.Time
+	policyDir string
+	onRecord  atomic.Pointer[session.Rules] // the policy that is in the audit
 }
 
 // Open makes or loads a director in dir, which it creates (0700). It starts
@@ -83,7 +92,10 @@ func Open(ctx context.Context, dir string, opts Options) (*Server, error) {
 	if opts.Authenticator == nil {
 		return nil, errors.New("standalone: Options needs an Authenticator")
 	}
-	s := &Server{dir: dir, logger: opts.Logger}
+	s := &Server{dir: dir, logger: opts.Logger, now: opts.Now}
+	if s.now == nil {
+		s.now = time.Now
+	}
 	if s.logger == nil {
 		s.logger = slog.Default()
 	}
@@ -97,12 +109,16 @@ func (s *Server) open(ctx context.Context, opts Options) error {
 	if err := s.openCertificates(ctx, opts); err != nil {
 		return err
 	}
-	policyDir := opts.PolicyDir
-	if policyDir == "" {
-		policyDir = filepath.Join(s.dir, PolicyFolder)
-	}
+	s.policyDir = orDefault(opts.PolicyDir, filepath.Join(s.dir, PolicyFolder))
 	var err error
-	if s.policy, err = session.OpenPolicyDir(ctx, policyDir, s.logger); err != nil {
+	if s.policy, err = session.OpenPolicyDir(ctx, s.policyDir, s.logger); err != nil {
+		return err
+	}
+	s.onRecord.Store(s.policy.Rules())
+	s.audit, err = auditfile.Open(ctx, auditfile.Config{
+		Path: orDefault(opts.AuditFile, filepath.Join(s.dir, AuditFile)), MaxBytes: opts.AuditMaxBytes, Now: opts.Now, Logger: s.logger,
+	})
+	if err != nil {
 		return err
 	}
 	if s.store, err = sqlite.Open(ctx, filepath.Join(s.dir, DatabaseFile)); err != nil {
@@ -120,6 +136,13 @@ func (s *Server) open(ctx context.Context, opts Options) error {
 		return err
 	}
 	return s.openAPI(opts)
+}
+
+func orDefault(path, def string) string {
+	if path == "" {
+		return def
+	}
+	return path
 }
 
 func (s *Server) openCertificates(ctx context.Context, opts Options) error {
@@ -154,7 +177,7 @@ func (s *Server) openAPI(opts Options) error {
 	}
 	s.Server, err = directorapi.New(directorapi.Config{
 		Broker: s.broker, CA: s.authority, Authenticator: opts.Authenticator, Tokens: sealer, OTP: opts.OTP,
-		UI: pages, ConnectionTokenTTL: opts.ConnectionTokenTTL, Now: opts.Now, Logger: s.logger,
+		Audit: s.audit, UI: pages, ConnectionTokenTTL: opts.ConnectionTokenTTL, Now: opts.Now, Logger: s.logger,
 	})
 	return err
 }
@@ -187,8 +210,45 @@ func (s *Server) Broker() *session.Broker { return s.broker }
 // CA returns the certificate authority inside.
 func (s *Server) CA() *ca.Authority { return s.authority }
 
+// Audit returns the record of who did what.
+func (s *Server) Audit() session.AuditLog { return s.audit }
+
 // ReloadPolicy reads the policy files now instead of within 2 s of a change.
-func (s *Server) ReloadPolicy(ctx context.Context) error { return s.policy.Reload(ctx) }
+func (s *Server) ReloadPolicy(ctx context.Context) error {
+	err := s.policy.Reload(ctx)
+	s.policyOnRecord(ctx, err)
+	return err
+}
+
+// policyOnRecord puts on record that the policy is another one, or why it is not.
+func (s *Server) policyOnRecord(ctx context.Context, failed error) {
+	r := session.AuditRecord{
+		Time: s.now(), Action: session.AuditPolicyReload, Outcome: session.AuditOK, Role: session.AuditDirector, Target: s.policyDir,
+	}
+	if failed != nil {
+		r.Outcome, r.Reason = session.AuditFailed, failed.Error()
+	}
+	s.onRecord.Store(s.policy.Rules())
+	if err := s.audit.Append(context.WithoutCancel(ctx), r); err != nil {
+		s.logger.ErrorContext(ctx, "act not put on record", slog.String("action", string(r.Action)), slog.Any("err", err))
+	}
+}
+
+// watchPolicy puts on record when the policy was read again by itself.
+func (s *Server) watchPolicy(ctx context.Context) error {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+			if s.policy.Rules() != s.onRecord.Load() {
+				s.policyOnRecord(ctx, nil)
+			}
+		}
+	}
+}
 
 // TLSConfig returns what a listener of this director needs.
 func (s *Server) TLSConfig() *tls.Config {
@@ -223,6 +283,8 @@ func (s *Server) Run(ctx context.Context) error {
 	group.Go(func() error { return s.policy.Run(ctx) })
 	group.Go(func() error { return s.certs.Run(ctx) })
 	group.Go(func() error { return s.renew(ctx) })
+	group.Go(func() error { return s.watchPolicy(ctx) })
+	group.Go(func() error { return s.Server.Run(ctx) })
 	return group.Wait()
 }
 
@@ -267,13 +329,17 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, h http.Handler) erro
 	return nil
 }
 
-// Close closes the database and idle connections to agents.
+// Close closes the database, the audit and idle connections to agents.
 func (s *Server) Close() error {
 	if s.caller != nil {
 		s.caller.Close()
 	}
-	if s.store == nil {
-		return nil
+	var err error
+	if s.store != nil {
+		err = s.store.Close()
 	}
-	return s.store.Close()
+	if s.audit != nil {
+		err = errors.Join(err, s.audit.Close())
+	}
+	return err
 }

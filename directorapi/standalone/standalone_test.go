@@ -202,7 +202,7 @@ func TestFolderKeepsItsSecretsToItsOwner(t *testing.T) {
 		got[rel] = info.Mode().Perm()
 		return nil
 	}))
-	for _, name := range []string{ca.KeyFile, ca.ServerKeyFile, standalone.TokenKeyFile, standalone.DatabaseFile} {
+	for _, name := range []string{ca.KeyFile, ca.ServerKeyFile, standalone.TokenKeyFile, standalone.DatabaseFile, standalone.AuditFile} {
 		assert.Equal(t, fs.FileMode(0o600), got[name], name)
 	}
 	assert.Equal(t, fs.FileMode(0o700), got["."])
@@ -211,6 +211,7 @@ func TestFolderKeepsItsSecretsToItsOwner(t *testing.T) {
 		ca.KeyFile, ca.CertFile, ca.ServerKeyFile, ca.ServerCertFile, standalone.TokenKeyFile,
 		standalone.DatabaseFile, standalone.DatabaseFile + "-wal", standalone.DatabaseFile + "-shm",
 		standalone.PolicyFolder, filepath.Join(standalone.PolicyFolder, session.UsersFile), filepath.Join(standalone.PolicyFolder, session.PoolsFile),
+		standalone.AuditFile,
 	}
 	for name, mode := range got {
 		assert.Contains(t, known, name)

@@ -1,0 +1,264 @@
+// Package auditfile keeps the audit in files: one JSON object a line, each with
+// the SHA-256 of the line before, so that [Verify] finds a line that was changed,
+// removed or moved.
+//
+// The newest lines are in the file itself (audit.jsonl), older ones in
+// audit.jsonl.1, audit.jsonl.2 and so on, of which the highest number is the
+// youngest. The first line of a file carries the hash of the last line of the
+// file before. When all together would grow over the limit, the oldest file goes.
+//
+// Lines taken off the very end, and whole files off the very beginning, leave a
+// chain that is whole: who has to prove that too keeps copies elsewhere.
+package auditfile
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/dcvix/dcvix/session"
+)
+
+// MinBytes is the least Config.MaxBytes: each file holds several of the longest
+// lines.
+const MinBytes = 256 << 10
+
+// files is how many files MaxBytes is split over.
+const files = 8
+
+// Config says where a [Log] writes. Path is required.
+type Config struct {
+	Path     string           // of the newest file; its folder must exist
+	MaxBytes int64            // of all files together; 0 means 1 GiB, the least is 256 KiB
+	Now      func() time.Time // nil means time.Now
+	Logger   *slog.Logger     // nil means slog.Default()
+}
+
+var _ session.AuditLog = (*Log)(nil)
+
+// A Log is a [session.AuditLog] in files. It is safe for concurrent use within
+// one process; no two processes may write the same path.
+type Log struct {
+	cfg  Config
+	full int64 // bytes at which a file is
+
+	mu     sync.Mutex // guards next and closed
+	next   *batch
+	closed bool
+
+	commit sync.Mutex // held while files are written, moved or listed; guards the rest
+	file   *os.File   // nil when it has to be opened again
+	size   int64      // of the lines that count
+	tail   hash       // of the last line
+	dirty  bool       // there is something behind size
+}
+
+type hash [sha256.Size]byte
+
+// A batch is what one synchronisation brings to the disk.
+type batch struct {
+	records [][]byte
+	done    bool // the rest of the batch is final; guarded by Log.commit
+	err     error
+}
+
+// Open opens the log, or makes an empty one, readable by its owner alone. If the
+// last line was cut off by a crash, it is set aside in {path}.cut and a record of
+// that takes its place.
+func Open(ctx context.Context, cfg Config) (*Log, error) {
+	if cfg.MaxBytes == 0 {
+		cfg.MaxBytes = 1 << 30
+	}
+	if cfg.Path == "" || cfg.MaxBytes < MinBytes {
+		return nil, fmt.Errorf("auditfile: Config needs a Path, and MaxBytes of %d or more", MinBytes)
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
+	}
+	l := &Log{cfg: cfg, full: cfg.MaxBytes / files, next: new(batch)}
+	cut, err := l.recover()
+	if err == nil && cut > 0 {
+		cfg.Logger.WarnContext(ctx, "the last line of the audit was cut off and is set aside",
+			slog.String("file", cfg.Path+".cut"), slog.Int64("bytes", cut))
+		err = l.Append(ctx, session.AuditRecord{
+			Time: cfg.Now(), Action: session.AuditCut, Outcome: session.AuditOK, Role: session.AuditDirector,
+			New: fmt.Sprintf("%d bytes set aside", cut),
+		})
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open the audit: %w", err), l.Close())
+	}
+	return l, nil
+}
+
+// Append implements [session.AuditLog]. Appends at the same time share one
+// synchronisation. Once begun it is finished, whatever becomes of ctx.
+func (l *Log) Append(ctx context.Context, r session.AuditRecord) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	record, err := encode(r.Bounded())
+	if err != nil {
+		return err
+	}
+	l.mu.Lock()
+	if l.closed {
+		l.mu.Unlock()
+		return fmt.Errorf("write the audit: %w", os.ErrClosed)
+	}
+	b := l.next
+	b.records = append(b.records, record)
+	l.mu.Unlock()
+
+	l.commit.Lock()
+	defer l.commit.Unlock()
+	if !b.done { // nobody else brought it to the disk meanwhile
+		l.mu.Lock()
+		l.next = new(batch)
+		l.mu.Unlock()
+		b.done, b.err = true, l.write(ctx, b.records)
+	}
+	if b.err != nil {
+		return fmt.Errorf("write the audit: %w", b.err)
+	}
+	return nil
+}
+
+// write adds lines to the file, and moves it aside when it is full.
+func (l *Log) write(ctx context.Context, records [][]byte) error {
+	if l.dirty {
+		if err := l.file.Truncate(l.size); err != nil {
+			return err
+		}
+		l.dirty = false
+	}
+	var lines []byte
+	tail := l.tail
+	for _, record := range records {
+		line := chain(tail, record)
+		if at := l.size + int64(len(lines)); at > 0 && at+int64(len(line)) > l.full {
+			if err := l.sync(lines, tail); err != nil {
+				return err
+			}
+			lines = lines[:0]
+			if err := l.rotate(ctx); err != nil {
+				return err
+			}
+		}
+		lines = append(lines, line...)
+		tail = sha256.Sum256(line[:len(line)-1])
+	}
+	return l.sync(lines, tail)
+}
+
+// sync writes lines, of which the last has the hash tail, to stable storage. When
+// that fails none of them counts.
+func (l *Log) sync(lines []byte, tail hash) error {
+	if len(lines) == 0 {
+		return nil
+	}
+	if l.file == nil {
+		if err := l.openFile(); err != nil {
+			return err
+		}
+	}
+	_, err := l.file.WriteAt(lines, l.size)
+	if err == nil {
+		err = l.file.Sync()
+	}
+	if err != nil {
+		l.dirty = true
+		return err
+	}
+	l.size, l.tail = l.size+int64(len(lines)), tail
+	return nil
+}
+
+// Close waits for what is being written and closes the file. Append fails after
+// it; Read does not.
+func (l *Log) Close() error {
+	l.mu.Lock()
+	l.closed = true
+	l.mu.Unlock()
+	l.commit.Lock()
+	defer l.commit.Unlock()
+	if l.file == nil {
+		return nil
+	}
+	var err error
+	if l.dirty {
+		err = l.file.Truncate(l.size)
+	}
+	err = errors.Join(err, l.file.Close())
+	l.file = nil
+	return err
+}
+
+// Read implements [session.AuditLog]. Lines that are no records are passed over:
+// [Verify] finds them.
+func (l *Log) Read(ctx context.Context, q session.AuditQuery) ([]session.AuditRecord, error) {
+	open, err := l.snapshot()
+	defer func() {
+		for _, f := range open {
+			_ = f.Close() // it was only read
+		}
+	}()
+	if err != nil {
+		return nil, fmt.Errorf("read the audit: %w", err)
+	}
+	var found []session.AuditRecord
+	for i := len(open) - 1; i >= 0 && len(found) < q.Most(); i-- {
+		here, err := newest(ctx, open[i], q)
+		if err != nil {
+			return nil, fmt.Errorf("read the audit: %w", err)
+		}
+		found = append(here, found...)
+	}
+	return found[max(0, len(found)-q.Most()):], nil
+}
+
+// snapshot opens all files, the oldest first, while none of them moves.
+func (l *Log) snapshot() ([]*os.File, error) {
+	l.commit.Lock()
+	defer l.commit.Unlock()
+	paths, err := list(l.cfg.Path)
+	if err != nil {
+		return nil, err
+	}
+	var open []*os.File
+	for _, path := range paths {
+		f, err := os.Open(path)
+		if err != nil {
+			return open, err
+		}
+		open = append(open, f)
+	}
+	return open, nil
+}
+
+// newest returns the last records of a file that the query asks for.
+func newest(ctx context.Context, from io.Reader, q session.AuditQuery) ([]session.AuditRecord, error) {
+	var found []session.AuditRecord
+	for line, err := range lines(from) {
+		if err = errors.Join(err, ctx.Err()); err != nil {
+			return nil, err
+		}
+		r, err := decode(line.text)
+		if err != nil || line.cut || !q.Matches(r.AuditRecord) {
+			continue
+		}
+		if found = append(found, r.AuditRecord); len(found) >= 2*q.Most() {
+			found = append(found[:0], found[len(found)-q.Most():]...)
+		}
+	}
+	return found[max(0, len(found)-q.Most()):], nil
+}
