@@ -110,9 +110,11 @@ func TestADialThatOutlivesItsAgentMakesNoConnection(t *testing.T) {
 			return dial(context.WithoutCancel(ctx), network, address)
 		}
 	})
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	t.Cleanup(cancel)
 	answer := make(chan error, 1)
 	go func() {
-		_, err := c.CreateSession(t.Context(), h.agent, dcvix.AgentCreateSession{})
+		_, err := c.CreateSession(ctx, h.agent, dcvix.AgentCreateSession{})
 		answer <- err
 	}()
 	<-dialing
