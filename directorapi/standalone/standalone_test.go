@@ -202,13 +202,13 @@ func TestFolderKeepsItsSecretsToItsOwner(t *testing.T) {
 		got[rel] = info.Mode().Perm()
 		return nil
 	}))
-	for _, name := range []string{ca.KeyFile, ca.ServerKeyFile, standalone.TokenKeyFile, standalone.DatabaseFile} {
+	for _, name := range []string{ca.KeyFile, ca.ServerKeyFile, standalone.TokenKeyFile, standalone.DatabaseFile, standalone.AuditFile} {
 		assert.Equal(t, fs.FileMode(0o600), got[name], name)
 	}
 	assert.Equal(t, fs.FileMode(0o700), got["."])
 	delete(got, ".")
 	known := []string{
-		ca.KeyFile, ca.CertFile, ca.ServerKeyFile, ca.ServerCertFile, standalone.TokenKeyFile,
+		ca.KeyFile, ca.CertFile, ca.ServerKeyFile, ca.ServerCertFile, standalone.TokenKeyFile, standalone.AuditFile,
 		standalone.DatabaseFile, standalone.DatabaseFile + "-wal", standalone.DatabaseFile + "-shm",
 		standalone.PolicyFolder, filepath.Join(standalone.PolicyFolder, session.UsersFile), filepath.Join(standalone.PolicyFolder, session.PoolsFile),
 	}
