@@ -208,7 +208,7 @@ func TestFolderKeepsItsSecretsToItsOwner(t *testing.T) {
 	assert.Equal(t, fs.FileMode(0o700), got["."])
 	delete(got, ".")
 	known := []string{
-		ca.KeyFile, ca.CertFile, ca.ServerKeyFile, ca.ServerCertFile, standalone.TokenKeyFile,
+		ca.KeyFile, ca.CertFile, ca.ServerKeyFile, ca.ServerCertFile, standalone.TokenKeyFile, standalone.AuditFile,
 		standalone.DatabaseFile, standalone.DatabaseFile + "-wal", standalone.DatabaseFile + "-shm",
 		standalone.PolicyFolder, filepath.Join(standalone.PolicyFolder, session.UsersFile), filepath.Join(standalone.PolicyFolder, session.PoolsFile),
 		standalone.AuditFile,

@@ -164,7 +164,7 @@ func TestTheFilesAreBoundedAndTheChainGoesThroughAll(t *testing.T) {
 	for range 3 { // starts
 		l := open(t, path, size)
 		for i := range 300 {
-			last = fmt.Sprint(i)
+			last = strconv.Itoa(i)
 			r.Target = last
 			require.NoError(t, l.Append(t.Context(), r))
 		}
