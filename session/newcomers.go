@@ -39,7 +39,9 @@ func (n *newcomers) admit(address string, limit int, now time.Time) (admitted, f
 		n.all = make(map[string]newcomer)
 	}
 	one, known := n.all[key]
-	if age := now.Sub(one.since); !known || age >= newcomerWindow || age < 0 { // a clock put back locks nobody out
+	// A clock put back locks nobody out for long. A little back is none: callers
+	// that come at once read the clock before they wait for their turn here.
+	if age := now.Sub(one.since); !known || age.Abs() >= newcomerWindow {
 		one = newcomer{since: now}
 	}
 	if one.count >= limit {
@@ -87,7 +89,7 @@ func (n *newcomers) forget(now time.Time) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for key, one := range n.all {
-		if now.Sub(one.since) >= newcomerWindow {
+		if now.Sub(one.since).Abs() >= newcomerWindow {
 			delete(n.all, key)
 		}
 	}
