@@ -18,6 +18,7 @@ func TestPages(t *testing.T) {
 		c.UI = fstest.MapFS{
 			"index.html": {Data: []byte("portal")}, "admin/index.html": {Data: []byte("console")},
 			"assets/a-1f2e.js": {Data: []byte("script")}, "assets/img/x.svg": {Data: []byte("<svg/>")},
+			"v1/index.html": {Data: []byte("in the way of the API")},
 		}
 	}))
 	tests := map[string]struct {
