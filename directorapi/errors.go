@@ -25,7 +25,6 @@ var (
 	errNoAgent     = errors.New("no registered agent")
 	errCrossOrigin = errors.New("request of another site's page")
 	errTooLarge    = errors.New("request body over the limit")
-	errMalformed   = errors.New("request not understood")
 	errCSRName     = errors.New("the request names another agent")
 	errNoRecord    = errors.New("the act is not on record")
 )
@@ -74,7 +73,6 @@ func table() []row {
 		{errNoAgent, fault{http.StatusUnauthorized, dcvix.CodeUnauthenticated, "This needs the certificate of a registered agent."}},
 		{errCrossOrigin, fault{http.StatusForbidden, dcvix.CodeForbidden, "The request came from a page of another site."}},
 		{errTooLarge, fault{http.StatusRequestEntityTooLarge, dcvix.CodeTooLarge, "The request is too large."}},
-		{errMalformed, fault{http.StatusBadRequest, dcvix.CodeBadRequest, "The request is not understood."}},
 		{errCSRName, fault{http.StatusUnauthorized, dcvix.CodeUnauthenticated, "The certificate request names another agent than the GUID."}},
 
 		{ca.ErrWeakKey, fault{http.StatusBadRequest, dcvix.CodeBadRequest, "The key is not accepted: use Ed25519, ECDSA P-256 or RSA 2048."}},

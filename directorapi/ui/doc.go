@@ -6,9 +6,9 @@
 // slash. Files in assets/ carry a hash of their content in their names and may be
 // cached for ever, the documents not at all. licences.txt names what is bundled.
 //
-// The pages run under a content security policy of
+// The pages need of a content security policy no more than
 //
-//	default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self'; connect-src 'self'
+//	default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'
 //
 // The sources stand beside this file. After a change to them or to the API's
 // description run
