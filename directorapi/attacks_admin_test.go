@@ -15,7 +15,7 @@ import (
 )
 
 // adminActs are the acts of admins on one agent.
-var adminActs = map[session.AuditAction]string{ //nolint:gochecknoglobals // a table
+var adminActs = map[session.AuditAction]string{
 	session.AuditAgentApprove:    dcvix.PathAdminAgentApprove,
 	session.AuditAgentDeny:       dcvix.PathAdminAgentDeny,
 	session.AuditAgentRevoke:     dcvix.PathAdminAgentRevoke,

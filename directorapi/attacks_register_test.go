@@ -19,6 +19,7 @@ import (
 	"github.com/dcvix/dcvix/ca"
 	"github.com/dcvix/dcvix/directorapi/directorapitest"
 	"github.com/dcvix/dcvix/session"
+	"github.com/dcvix/dcvix/session/memory"
 )
 
 // stranger is an attack on registration by somebody who is told that it is
@@ -251,6 +252,47 @@ func TestARevokedAgentDoesNotRegister(t *testing.T) {
 		path: dcvix.PathAgentRegister, body: f.revoked.registration(t, f.revoked.asks(t, nil)), status: http.StatusUnauthorized,
 		says: saysRevoked, record: by(session.AuditAgentRegister, f.revoked),
 	}})
+}
+
+func TestStrangersWithoutTheTokenLeaveNoTrace(t *testing.T) {
+	f := &fortress{store: new(memory.Store)}
+	f.Server, f.audit, f.ahead = audited(t, directorapitest.WithBroker(func(c *session.Config) {
+		c.Store, c.RegistrationToken = f.store, "sesame"
+	}))
+	f.registered = newHost(t, f.Server, "ws1")
+	f.registered.token = "sesame"
+	require.Equal(t, http.StatusForbidden, f.registered.register(t).status)
+	require.NoError(t, f.AdminClient().Approve(t.Context(), f.registered.guid, dcvix.ApproveRequest{}))
+	f.registered.token = ""
+	require.Equal(t, http.StatusOK, f.registered.register(t).status, "a known agent needs none")
+	h := newHost(t, f.Server, "ws9")
+	attacks := make(map[string]attack)
+	for name, token := range map[string]string{
+		"none": "", "a wrong one": "open", "half of it": "ses", "more than it": "sesames", "upper case": "SESAME", "a blank behind": "sesame ", "60 kB": strings.Repeat("sesame", 10_000),
+	} {
+		a := stranger(directorapitest.JSON(t, dcvix.RegisterRequest{CSR: h.asks(t, nil), GUID: h.guid, Hostname: h.name, RegistrationToken: token}),
+			"The registration token is wrong or missing.")
+		a.status = http.StatusUnauthorized
+		attacks[name] = a
+	}
+	f.repel(t, attacks)
+}
+
+func TestOneMoreThanMayWaitLeavesNoTrace(t *testing.T) {
+	for name, limit := range map[string]directorapitest.Option{
+		"of all":         directorapitest.WithBroker(func(c *session.Config) { c.PendingMax = 2 }),
+		"of one address": directorapitest.WithBroker(func(c *session.Config) { c.PendingPerAddress = 6 }),
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFortress(t, limit) // with five agents that were new, one of which waits
+			require.Equal(t, http.StatusForbidden, newHost(t, f.Server, "ws8").register(t).status)
+			h := newHost(t, f.Server, "ws9")
+			a := stranger(h.registration(t, h.asks(t, nil)), "Too many new agents ask: an admin has to approve or deny some, or an hour has to pass.")
+			a.status = http.StatusTooManyRequests
+			f.repel(t, map[string]attack{"one more": a})
+			assert.Equal(t, http.StatusForbidden, f.pending.register(t).status, "who waits may ask on")
+		})
+	}
 }
 
 func TestWhatARegistrationMayCarryBesides(t *testing.T) {

@@ -57,13 +57,13 @@ type attack struct {
 	marks  dcvix.AgentID       // the agent that an admin then sees a conflict of; "" for none
 }
 
-func newFortress(t *testing.T) *fortress {
+func newFortress(t *testing.T, opts ...directorapitest.Option) *fortress {
 	t.Helper()
 	f := &fortress{store: new(memory.Store)}
-	f.Server, f.audit, f.ahead = audited(t, directorapitest.WithBroker(func(c *session.Config) {
+	f.Server, f.audit, f.ahead = audited(t, append(opts, directorapitest.WithBroker(func(c *session.Config) {
 		c.Store, c.Agents = f.store, new(sessiontest.FakeAgents)
 		c.Reserved = []dcvix.Hostname{dcvix.DirectorCommonName, "localhost", "director.lab"}
-	}))
+	}))...)
 	f.admin = loggedIn(t, f.Server, dcvix.PathAdminLogin, directorapitest.Root)
 	f.pending = newHost(t, f.Server, "ws0")
 	require.Equal(t, http.StatusForbidden, f.pending.register(t).status)
@@ -150,6 +150,7 @@ func (f *fortress) repelled(t *testing.T, a attack, accept string) {
 		told = p.Detail
 	}
 	assert.Equal(t, a.says, told)
+	assert.Equal(t, a.status == http.StatusTooManyRequests, r.header.Get("Retry-After") != "")
 	assert.True(t, strings.HasSuffix(told, ".") && !strings.Contains(told, ". ") && !strings.Contains(told, "\n"), "one sentence: %q", told)
 	assert.JSONEq(t, before, f.state(t, ""), "the register is as it was")
 	require.Len(t, records(t, f.audit), lines+1, "one line on record")
