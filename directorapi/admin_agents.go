@@ -19,9 +19,10 @@ func (s *Server) listAgents(c echo.Context) error {
 	default:
 		return malformed("The state is \"pending\", \"registered\" or \"revoked\".")
 	}
-	agents := make([]dcvix.Agent, 0)
-	for _, a := range s.cfg.Broker.Agents(state) {
-		agents = append(agents, agentForAdmin(a))
+	found := s.cfg.Broker.Agents(state)
+	agents := make([]dcvix.Agent, len(found))
+	for i, a := range found {
+		agents[i] = agentForAdmin(a)
 	}
 	return ok(c, agents)
 }

@@ -184,7 +184,7 @@ func (b *Broker) Report(ctx context.Context, a Agent, address string, update dcv
 	}
 	if port := update.AgentPort; port != a.Port && port >= minAgentPort && port <= maxAgentPort {
 		a.Port = port
-		err := b.register.update(ctx, func(agents []*Agent) error {
+		err := b.register.update(ctx, func(agents []*Agent, _ *draft) error {
 			agents[0].Port = port
 			return nil
 		}, a.ID)
