@@ -82,9 +82,10 @@ func (w *workshop) director(t testing.TB) *deskDirector {
 		w.hosts.pending: dcvix.AgentPending, w.hosts.registered: dcvix.AgentRegistered,
 		w.hosts.other: dcvix.AgentRegistered, w.hosts.revoked: dcvix.AgentRevoked,
 	} {
-		require.NoError(t, d.store.PutAgent(t.Context(), session.Agent{
-			ID: h.guid, State: state, KeyHash: h.keyHash(t), Hostname: dcvix.Hostname(h.name),
-		}))
+		require.NoError(t, d.store.ChangeAgents(t.Context(), func(agents []*session.Agent) error {
+			agents[0] = &session.Agent{ID: h.guid, State: state, KeyHash: h.keyHash(t), Hostname: dcvix.Hostname(h.name)}
+			return nil
+		}, h.guid))
 	}
 	policy, silent := new(directorapitest.Policy), slog.New(slog.DiscardHandler)
 	policy.Set(t, directorapitest.DefaultUsers, "")
