@@ -55,6 +55,7 @@ func TestAgentsRoutesTurnAwayWhoIsNoRegisteredAgent(t *testing.T) {
 		"an admin's login":          {f.admin, nil},
 		"the director's own":        {f.registered.withPair(catest.Issue(t, f.CA, dcvix.DirectorCommonName, "localhost")).caller(), nil},
 		"another CA's":              {f.registered.certified(t, catest.New(t), own).caller(), nil},
+		"a GUID without its word":   {f.registered.certified(t, f.CA, string(f.registered.guid)).caller(), nil},
 		"no agent's GUID":           {f.registered.certified(t, f.CA, dcvix.AgentCommonName+"1").caller(), nil},
 		"a GUID in upper case":      {f.registered.certified(t, f.CA, strings.ToUpper(own)).caller(), nil},
 		"another person's word":     {f.registered.certified(t, f.CA, "alice").caller(), nil},

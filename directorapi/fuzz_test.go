@@ -269,6 +269,7 @@ func FuzzUpdate(f *testing.F) {
 				continue
 			}
 			require.Equal(t, http.StatusOK, answer.Code)
+			require.Equal(t, "ws1", firstLabel(t, body), "it spoke in its own name")
 			require.Equal(t, h.guid, known.Agent)
 			require.EqualValues(t, "ws1", known.Name, "the recorded name")
 		}
@@ -282,6 +283,16 @@ func FuzzUpdate(f *testing.F) {
 			require.True(t, json.Valid(list.Body.Bytes()))
 		}
 	})
+}
+
+// firstLabel returns the first label of the host name in a report.
+func firstLabel(t testing.TB, body []byte) string {
+	t.Helper()
+	var update dcvix.AgentUpdate
+	require.NoError(t, json.Unmarshal(body, &update))
+	name, err := dcvix.ParseHostname(update.Stats.Hostname)
+	require.NoError(t, err)
+	return name.FirstLabel()
 }
 
 func FuzzApprove(f *testing.F) {
