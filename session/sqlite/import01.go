@@ -127,7 +127,10 @@ func (i *importing) run(ctx context.Context) error {
 			return fmt.Errorf("tell what was imported to %s: %w", i.Path, err)
 		}
 	}
-	if err := errors.Join(i.at("told"), os.RemoveAll(i.in(""))); err != nil {
+	if err := i.at("told"); err != nil {
+		return err
+	}
+	if err := os.RemoveAll(i.in("")); err != nil {
 		return fmt.Errorf("end the import to %s: %w", i.Path, err)
 	}
 	return nil
@@ -155,7 +158,7 @@ func (i *importing) build(ctx context.Context) (*Report, error) {
 	if foreign, err := mayBeForeign(i.Path); err != nil || !foreign {
 		return nil, err
 	}
-	if err := errors.Join(os.Mkdir(i.in(""), 0o700), i.copyOld(), i.at("copied")); err != nil {
+	if err := i.copyOld(); err != nil {
 		return nil, err
 	}
 	old, err := readOld(ctx, i.in(oldFile))
@@ -165,20 +168,26 @@ func (i *importing) build(ctx context.Context) (*Report, error) {
 	if !old.foreign {
 		return nil, os.RemoveAll(i.in(""))
 	}
+	if err := i.at("read"); err != nil {
+		return nil, err
+	}
 	decided := decide(old.entries, i.Reserved)
-	if err := errors.Join(i.at("read"), i.fill(ctx, decided), i.at("filled")); err != nil {
+	if err := i.fill(ctx, decided); err != nil {
 		return nil, err
 	}
 	report := &Report{Path: i.Path, Aside: aside(i.Path), Lost: old.lost}
 	for _, d := range decided {
 		report.Agents = append(report.Agents, d.Imported)
 	}
-	return report, errors.Join(i.writeReport(report), i.at("built"))
+	return report, i.writeReport(report)
 }
 
 // copyOld copies the old database, so that whatever SQLite does to read it (a
 // roll-back, an index of its log) is done to the copy.
 func (i *importing) copyOld() error {
+	if err := os.Mkdir(i.in(""), 0o700); err != nil {
+		return err
+	}
 	for _, side := range sides() {
 		if side == "-shm" { // an index of the log, which SQLite makes anew
 			continue
@@ -187,7 +196,7 @@ func (i *importing) copyOld() error {
 			return fmt.Errorf("copy the old database: %w", err)
 		}
 	}
-	return nil
+	return i.at("copied")
 }
 
 // fill makes the new database. Nothing is synchronised before its end.
@@ -205,7 +214,10 @@ func (i *importing) fill(ctx context.Context, decided []decision) error {
 			return fmt.Errorf("%s has a side file still: remove the folder %s and try again", path, i.in(""))
 		}
 	}
-	return syncFile(path)
+	if err := syncFile(path); err != nil {
+		return err
+	}
+	return i.at("filled")
 }
 
 func addAgents(ctx context.Context, store *Store, decided []decision) error {
@@ -236,7 +248,10 @@ func (i *importing) writeReport(report *Report) error {
 	if err := os.Rename(temp, i.in(reportFile)); err != nil {
 		return err
 	}
-	return errors.Join(syncDir(i.in("")), syncDir(filepath.Dir(i.Path)))
+	if err := errors.Join(syncDir(i.in("")), syncDir(filepath.Dir(i.Path))); err != nil {
+		return err
+	}
+	return i.at("built")
 }
 
 // swap moves the old database aside and the new one into place. It does what is
@@ -249,8 +264,10 @@ func (i *importing) swap(aside string) error {
 		return fmt.Errorf("it is there again, and %s too: remove or rename one of them", aside)
 	}
 	for _, side := range sides() {
-		err := moveAside(i.Path+side, aside+side)
-		if err := errors.Join(err, i.at("aside"+side)); err != nil {
+		if err := moveAside(i.Path+side, aside+side); err != nil {
+			return err
+		}
+		if err := i.at("aside" + side); err != nil {
 			return err
 		}
 	}
@@ -261,7 +278,10 @@ func (i *importing) swap(aside string) error {
 	if err := os.Rename(i.in(newFile), i.Path); err != nil {
 		return err
 	}
-	return errors.Join(syncDir(dir), i.at("placed"))
+	if err := syncDir(dir); err != nil {
+		return err
+	}
+	return i.at("placed")
 }
 
 func moveAside(from, to string) error {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	sqlite3 "modernc.org/sqlite/lib"
@@ -214,7 +215,7 @@ func (c candidate) read(ctx context.Context, db *sql.DB) ([]entry, error) {
 		}
 		fields = append(fields, field)
 	}
-	query := fmt.Sprintf(`SELECT %s FROM %s LIMIT %d`, strings.Join(fields, ", "), quoted(c.name), maxRows+1)
+	query := `SELECT ` + strings.Join(fields, `, `) + ` FROM ` + quoted(c.name) + ` LIMIT ` + strconv.Itoa(maxRows+1)
 	rows, err := db.QueryContext(ctx, query)
 	if err != nil {
 		return nil, fmt.Errorf("read the agents: %w", err)
