@@ -215,7 +215,7 @@ func (c candidate) read(ctx context.Context, db *sql.DB) ([]entry, error) {
 		}
 		fields = append(fields, field)
 	}
-	query := `SELECT ` + strings.Join(fields, `, `) + ` FROM ` + quoted(c.name) + ` LIMIT ` + strconv.Itoa(maxRows+1)
+	query := `SELECT ` + strings.Join(fields, `, `) + ` FROM ` + quoted(c.name) + ` LIMIT ` + strconv.Itoa(maxRows+1) //nolint:gosec // names are quoted
 	rows, err := db.QueryContext(ctx, query)
 	if err != nil {
 		return nil, fmt.Errorf("read the agents: %w", err)

@@ -205,7 +205,9 @@ func TestWhatIsOursOrNobodysIsLeftAlone(t *testing.T) {
 		"no database": func(t *testing.T, path string) {
 			require.NoError(t, os.WriteFile(path, []byte(strings.Repeat("none ", 500)), 0o600))
 		},
-		"a cut header": func(t *testing.T, path string) { require.NoError(t, os.WriteFile(path, []byte("SQLite format 3\x00"), 0o600)) },
+		"a cut header": func(t *testing.T, path string) {
+			require.NoError(t, os.WriteFile(path, []byte("SQLite format 3\x00"), 0o600))
+		},
 		"a destroyed schema": func(t *testing.T, path string) {
 			made(t, path, do(plain))
 			spoil(t, path, 100)
