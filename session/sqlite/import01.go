@@ -71,7 +71,7 @@ func (r Report) Count(now dcvix.AgentState) int {
 // Only one call for a Path may run at a time.
 //
 // The schema of that generation is not known. What is taken for an agent, and
-// what is done with it, says docs/decisions/0008 of this module.
+// what is done with it, stands in docs/decisions/0008 of this module.
 func Import01(ctx context.Context, cfg ImportConfig) error {
 	return (&importing{ImportConfig: cfg}).run(ctx)
 }
