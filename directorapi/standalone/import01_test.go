@@ -150,3 +150,12 @@ func TestARegisterThatCannotBeReadIsLostWithAWord(t *testing.T) {
 	assert.Equal(t, session.AuditFailed, records[0].Outcome)
 	assert.Contains(t, records[0].Reason, "no table of it has agents")
 }
+
+func TestAnImportThatFailsStopsTheStart(t *testing.T) {
+	dir := folder01(t, `CREATE TABLE agents (guid TEXT, hostname TEXT, state TEXT)`)
+	path := filepath.Join(dir, standalone.DatabaseFile)
+	require.NoError(t, os.Mkdir(path+".importing", 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(path+".importing", "report.json"), []byte("{"), 0o600))
+	_, err := standalone.Open(t.Context(), dir, options(t))
+	require.ErrorContains(t, err, "report.json is damaged, remove the folder "+path+".importing")
+}

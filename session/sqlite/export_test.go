@@ -13,6 +13,9 @@ func Import01Reaching(ctx context.Context, cfg ImportConfig, reached func(step s
 	return (&importing{ImportConfig: cfg, reached: reached}).run(ctx)
 }
 
+// Loss says whether an error means that the old register is lost.
+func Loss(err error) (string, error) { return loss(err) }
+
 // Interpret is how a row is read and what it becomes: GUID, host name, state,
 // deletion, the three times, serial number, keys.
 func Interpret(reserved []dcvix.Hostname, values ...any) (Imported, session.Agent) {

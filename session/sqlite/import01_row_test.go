@@ -264,6 +264,15 @@ func TestHostileContentsDoNoHarm(t *testing.T) {
 	assert.Equal(t, session.Agent{ID: a.id, State: dcvix.AgentRegistered, KeyHash: a.hash, Hostname: "ws1"}, all[0])
 }
 
+func TestAFieldThatIsLongerThanAKeyIsNotLookedAt(t *testing.T) {
+	for most, want := range map[int]string{16 << 10: "", 16<<10 + 1: sqlite.ReasonNoKey} {
+		path, a := dbPath(t), newOld(t)
+		request := inPEM("CERTIFICATE REQUEST", a.csr(t, a.name()))
+		made(t, path, do(plain), do(`INSERT INTO agents VALUES (?, 'ws1', 'registered', ?, NULL)`, string(a.id), strings.Repeat("\n", most-len(request))+request))
+		assert.Equal(t, want, imported(t, path).Agents[0].Reason)
+	}
+}
+
 func TestATableOfTooManyRowsIsNoRegister(t *testing.T) {
 	path, a := dbPath(t), newOld(t)
 	made(t, path, do(plain), putKeyless(a, "ws1", "revoked"),

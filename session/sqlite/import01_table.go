@@ -49,12 +49,19 @@ func readOld(ctx context.Context, path string) (oldRegister, error) {
 	}
 	old := oldRegister{foreign: true}
 	old.entries, err = readAgents(ctx, db, tables)
-	if why := unreadableError(""); errors.As(err, &why) {
-		old.lost, err = string(why), nil
-	} else if damaged(err) {
-		old.lost, err = "it is damaged", nil
-	}
+	old.lost, err = loss(err)
 	return old, err
+}
+
+// loss says why a database cannot be read, or returns an error that may pass.
+func loss(err error) (why string, passing error) {
+	if unreadable := unreadableError(""); errors.As(err, &unreadable) {
+		return string(unreadable), nil
+	}
+	if damaged(err) {
+		return "it is damaged", nil
+	}
+	return "", err
 }
 
 // damaged says whether SQLite found that the file is not as it should be. One

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -167,14 +168,19 @@ func TestAForeignDatabaseWithDamagedRowsCountsAsLost(t *testing.T) {
 
 func TestOneOfTwoTablesIsTheRegister(t *testing.T) {
 	a, b := newOld(t), newOld(t)
-	sessions := []write{do(`CREATE TABLE sessions (agent_id TEXT, host TEXT, status TEXT)`), do(`INSERT INTO sessions VALUES (?, 'ws9', 'READY')`, string(b.id))}
-	for name, writes := range map[string][]write{
-		"by its name":   {do(plain), putKeyless(a, "ws1", "revoked")},
-		"by its states": {do(`CREATE TABLE machines (guid TEXT, host TEXT, state TEXT)`), do(`INSERT INTO machines VALUES (?, 'ws1', 'revoked')`, string(a.id))},
+	sessions := func(state string) []write {
+		return []write{do(`CREATE TABLE sessions (agent_id TEXT, host TEXT, status TEXT)`), do(`INSERT INTO sessions VALUES (?, 'ws9', ?)`, string(b.id), state)}
+	}
+	for name, tt := range map[string]struct {
+		other  string
+		writes []write
+	}{
+		"by its name":   {"pending", []write{do(plain), putKeyless(a, "ws1", "revoked")}},
+		"by its states": {"READY", []write{do(`CREATE TABLE machines (guid TEXT, host TEXT, state TEXT)`), do(`INSERT INTO machines VALUES (?, 'ws1', 'revoked')`, string(a.id))}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := dbPath(t)
-			made(t, path, append(sessions, writes...)...)
+			made(t, path, append(sessions(tt.other), tt.writes...)...)
 			r := imported(t, path)
 			require.Len(t, r.Agents, 1)
 			assert.Equal(t, string(a.id), r.Agents[0].GUID)
@@ -281,6 +287,70 @@ func TestAnErrorThatMayPassMovesNothing(t *testing.T) {
 	assert.ErrorContains(t, err, path)
 	assert.Equal(t, before, contents(t, filepath.Dir(path)))
 	assert.Equal(t, 1, imported(t, path).Count(dcvix.AgentRevoked), "the next start does it")
+}
+
+// A fading context ends when it was asked so often whether it has.
+type fading struct {
+	context.Context
+	cancel context.CancelFunc
+	left   atomic.Int64
+}
+
+func (f *fading) Done() <-chan struct{} {
+	if f.left.Add(-1) < 0 {
+		f.cancel()
+	}
+	return f.Context.Done()
+}
+
+func TestAnImportThatIsCancelledIsNeverALoss(t *testing.T) {
+	path, cancelled := dbPath(t), 0
+	made(t, path, do(plain), putKeyless(newOld(t), "ws1", "revoked"))
+	for n := int64(0); ; n++ {
+		ctx, cancel := context.WithCancel(t.Context())
+		f := &fading{Context: ctx, cancel: cancel}
+		f.left.Store(n)
+		err := sqlite.Import01(f, sqlite.ImportConfig{Path: path, Tell: func(r sqlite.Report) error {
+			assert.Empty(t, r.Lost)
+			assert.Equal(t, 1, r.Count(dcvix.AgentRevoked))
+			return nil
+		}})
+		cancel()
+		if err == nil {
+			break
+		}
+		cancelled++
+		require.FileExists(t, path)
+		require.NoFileExists(t, path+".0.1")
+	}
+	assert.Greater(t, cancelled, 10)
+	assert.FileExists(t, path+".0.1")
+}
+
+func TestADiskThatFailsOrAFileThatIsInUseIsNoLoss(t *testing.T) {
+	path := dbPath(t)
+	made(t, path, do(plain))
+	one := dbAt(t, path)
+	_, err := one.ExecContext(t.Context(), `BEGIN EXCLUSIVE`)
+	require.NoError(t, err)
+	other := dbAt(t, path)
+	busy := other.QueryRowContext(t.Context(), `SELECT guid FROM agents`).Scan(new(string))
+	require.ErrorContains(t, busy, "locked")
+	require.NoError(t, errors.Join(one.Close(), other.Close()))
+	for _, err := range []error{busy, os.ErrPermission, context.DeadlineExceeded} {
+		why, passing := sqlite.Loss(err)
+		assert.Empty(t, why)
+		require.ErrorIs(t, passing, err)
+	}
+}
+
+func TestOurDatabasesSaySoInTheirHeader(t *testing.T) {
+	path := dbPath(t)
+	asOurs(t, path)
+	header := contents(t, filepath.Dir(path))["agents.db"][:100]
+	assert.Equal(t, "dcvx", header[68:72])
+	made(t, path, do(`DROP TABLE goose_db_version`))
+	assert.Empty(t, told(t, path), "whatever tables they have one day")
 }
 
 func TestAnOlderFileAsideIsNotOverwritten(t *testing.T) {
