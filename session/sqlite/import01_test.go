@@ -291,7 +291,7 @@ func TestAnErrorThatMayPassMovesNothing(t *testing.T) {
 
 // A fading context ends when it was asked so often whether it has.
 type fading struct {
-	context.Context
+	context.Context //nolint:containedctx // it is one itself
 	cancel context.CancelFunc
 	left   atomic.Int64
 }
