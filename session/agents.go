@@ -41,6 +41,7 @@ func (b *Broker) Register(ctx context.Context, r Registration) (Agent, error) {
 	case dcvix.AgentRevoked:
 		return Agent{}, ErrRevoked
 	default:
+		b.register.see(Seen{ID: a.ID, At: b.now(), Address: r.Address})
 		if _, err := b.noteWish(ctx, a, r); err != nil {
 			return Agent{}, err
 		}
@@ -160,19 +161,21 @@ func (b *Broker) Certified(ctx context.Context, id dcvix.AgentID, key KeyHash, s
 // An AgentStatus is an entry of the register with what its host last said.
 type AgentStatus struct {
 	Agent
-	Tags    []string // never nil
-	Version string
+	Tags       []string // never nil
+	Version    string
+	OrphanedBy dcvix.AgentID // the pending agent that seems to be the same host with a new key; "" when none
 }
 
 // Agents returns the entries in the given state, or all for "", ordered by ID.
 func (b *Broker) Agents(state dcvix.AgentState) []AgentStatus {
 	all := b.register.all()
+	orphans := orphans(all, b.cfg.Now())
 	agents := make([]AgentStatus, 0, len(all))
 	for _, a := range all {
 		if state != "" && a.State != state {
 			continue
 		}
-		s := AgentStatus{Agent: a, Tags: []string{}}
+		s := AgentStatus{Agent: a, Tags: []string{}, OrphanedBy: orphans[a.ID]}
 		if h, ok := b.fleet.Host(a.ID); ok {
 			s.Tags, s.Version = h.Tags, h.Version
 		}
