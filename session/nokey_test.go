@@ -9,6 +9,7 @@ import (
 	"github.com/dcvix/dcvix"
 	"github.com/dcvix/dcvix/session"
 	"github.com/dcvix/dcvix/session/memory"
+	"github.com/dcvix/dcvix/session/sessiontest"
 )
 
 // An entry can lack its key: a revoked one that was imported. The zero key is
@@ -17,7 +18,7 @@ func TestAnEntryWithoutAKeyLetsNobodyIn(t *testing.T) {
 	for _, state := range []dcvix.AgentState{dcvix.AgentRevoked, dcvix.AgentRegistered, dcvix.AgentPending} {
 		t.Run(string(state), func(t *testing.T) {
 			store := new(memory.Store)
-			require.NoError(t, store.PutAgent(t.Context(), session.Agent{ID: "a", State: state, Hostname: "ws1"}))
+			sessiontest.PutAgent(t, store, session.Agent{ID: "a", State: state, Hostname: "ws1"})
 			d := newDirector(t, func(c *session.Config) { c.Store = store })
 			for _, key := range []byte{0, 1} {
 				r := asks("a", key, "ws1")
@@ -34,7 +35,7 @@ func TestAnEntryWithoutAKeyLetsNobodyIn(t *testing.T) {
 
 func TestAnEntryWithoutAKeyIsNotReactivated(t *testing.T) {
 	store := new(memory.Store)
-	require.NoError(t, store.PutAgent(t.Context(), session.Agent{ID: "a", State: dcvix.AgentRevoked, Hostname: "ws1", Reason: "imported without its key"}))
+	sessiontest.PutAgent(t, store, session.Agent{ID: "a", State: dcvix.AgentRevoked, Hostname: "ws1", Reason: "imported without its key"})
 	d := newDirector(t, func(c *session.Config) { c.Store = store })
 
 	err := d.Reactivate(t.Context(), "a")

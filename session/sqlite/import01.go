@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 
 	"github.com/dcvix/dcvix"
+	"github.com/dcvix/dcvix/session"
 )
 
 // ImportConfig says which database [Import01] looks at. Path is required.
@@ -221,15 +222,22 @@ func (i *importing) fill(ctx context.Context, decided []decision) error {
 }
 
 func addAgents(ctx context.Context, store *Store, decided []decision) error {
+	var agents []session.Agent
+	var ids []dcvix.AgentID
 	for _, d := range decided {
-		if d.Now == "" {
-			continue
-		}
-		if err := store.PutAgent(ctx, d.agent); err != nil {
-			return err
+		if d.Now != "" {
+			agents, ids = append(agents, d.agent), append(ids, d.agent.ID)
 		}
 	}
-	return nil
+	if len(ids) == 0 {
+		return nil
+	}
+	return store.ChangeAgents(ctx, func(entries []*session.Agent) error {
+		for i := range entries {
+			entries[i] = &agents[i]
+		}
+		return nil
+	}, ids...)
 }
 
 // writeReport is what makes the import happen: from here on it goes forward alone.

@@ -16,6 +16,7 @@ import (
 
 	"github.com/dcvix/dcvix"
 	"github.com/dcvix/dcvix/session"
+	"github.com/dcvix/dcvix/session/sessiontest"
 	"github.com/dcvix/dcvix/session/sqlite"
 )
 
@@ -200,7 +201,7 @@ func asOurs(t *testing.T, path string) {
 	t.Helper()
 	s, err := sqlite.Open(t.Context(), path)
 	require.NoError(t, err)
-	require.NoError(t, s.PutAgent(t.Context(), session.Agent{ID: "a1", Hostname: "ws1", State: dcvix.AgentRegistered}))
+	sessiontest.PutAgent(t, s, session.Agent{ID: "a1", Hostname: "ws1", State: dcvix.AgentRegistered})
 	require.NoError(t, s.Close())
 }
 
@@ -292,8 +293,8 @@ func TestAnErrorThatMayPassMovesNothing(t *testing.T) {
 // A fading context ends when it was asked so often whether it has.
 type fading struct {
 	context.Context //nolint:containedctx // it is one itself
-	cancel context.CancelFunc
-	left   atomic.Int64
+	cancel          context.CancelFunc
+	left            atomic.Int64
 }
 
 func (f *fading) Done() <-chan struct{} {
