@@ -52,7 +52,7 @@ func (c *calls) end(id dcvix.AgentID) {
 
 // call begins a call to an agent that is trusted, else it returns an error that
 // wraps [ErrRevoked]. The context that it returns ends with the trust. The caller
-// calls end when it is done and has put into the fleet what it heard.
+// calls end when it is done.
 func (b *Broker) call(ctx context.Context, id dcvix.AgentID) (callCtx context.Context, end func(), err error) {
 	callCtx, forget := b.calls.begin(ctx, id)
 	// Asked afterwards, because whoever revokes an agent commits first and ends its
@@ -61,10 +61,5 @@ func (b *Broker) call(ctx context.Context, id dcvix.AgentID) (callCtx context.Co
 		forget()
 		return nil, nil, err
 	}
-	return callCtx, func() {
-		forget()
-		if _, err := b.trusted(id); err != nil {
-			b.fleet.Drop(id)
-		}
-	}, nil
+	return callCtx, forget, nil
 }
