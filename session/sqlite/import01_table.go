@@ -214,6 +214,13 @@ func theOne(found []candidate) (candidate, error) {
 
 // read reads the rows. What is longer than anything we look for is read as none.
 func (c candidate) read(ctx context.Context, db *sql.DB) ([]entry, error) {
+	tooMany, err := c.some(ctx, db, "1 LIMIT 1 OFFSET "+strconv.Itoa(maxRows))
+	if err != nil {
+		return nil, err
+	}
+	if tooMany {
+		return nil, unreadableError(fmt.Sprintf("its table of agents has more than %d rows", maxRows))
+	}
 	var fields []string
 	for _, name := range c.columns.list() {
 		field := "NULL"
@@ -222,7 +229,7 @@ func (c candidate) read(ctx context.Context, db *sql.DB) ([]entry, error) {
 		}
 		fields = append(fields, field)
 	}
-	query := `SELECT ` + strings.Join(fields, `, `) + ` FROM ` + quoted(c.name) + ` LIMIT ` + strconv.Itoa(maxRows+1) //nolint:gosec // names are quoted
+	query := `SELECT ` + strings.Join(fields, `, `) + ` FROM ` + quoted(c.name) //nolint:gosec // names are quoted
 	rows, err := db.QueryContext(ctx, query)
 	if err != nil {
 		return nil, fmt.Errorf("read the agents: %w", err)
@@ -234,10 +241,7 @@ func (c candidate) read(ctx context.Context, db *sql.DB) ([]entry, error) {
 		into[i] = &values[i]
 	}
 	var entries []entry
-	for n := 0; rows.Next(); n++ {
-		if n >= maxRows {
-			return nil, unreadableError(fmt.Sprintf("its table of agents has more than %d rows", maxRows))
-		}
+	for rows.Next() {
 		if err := rows.Scan(into...); err != nil {
 			return nil, fmt.Errorf("read the agents: %w", err)
 		}
