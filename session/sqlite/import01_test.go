@@ -395,4 +395,3 @@ func TestAllFilesOfAnImportAreTheirOwnersAlone(t *testing.T) {
 		assert.Equal(t, os.FileMode(0o600), info.Mode().Perm(), f)
 	}
 }
-
