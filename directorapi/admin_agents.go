@@ -32,7 +32,7 @@ func agentForAdmin(a session.AgentStatus) dcvix.Agent {
 		GUID: a.ID, Hostname: a.Hostname, State: a.State, CreatedAt: dcvix.Time{Time: a.CreatedAt},
 		RegisteredAt: dcvix.Time{Time: a.RegisteredAt}, LastSeenAt: dcvix.Time{Time: a.LastSeenAt},
 		CertSerial: a.Serial, Tags: a.Tags, Fingerprint: ca.Fingerprint(a.KeyHash).String(),
-		RequestedHostname: a.Requested, Aliases: a.Aliases, Conflict: a.Conflict, Version: a.Version,
+		RequestedHostname: a.Requested, Aliases: a.Aliases, Conflict: a.Conflict, Version: a.Version, OrphanedBy: a.OrphanedBy,
 	}
 }
 
