@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 
 	"github.com/dcvix/dcvix"
 	"github.com/dcvix/dcvix/auth/pam/conversation"
@@ -41,11 +42,14 @@ func Main() int {
 	if err != nil {
 		answer.Detail = err.Error()
 	} else {
+		var ending sync.Mutex // held for good by an end that has begun
 		go func() {
-			_, _ = io.Copy(io.Discard, in) // it ends when the director gives up or is no more
+			_, _ = io.Copy(io.Discard, in) // until the director gives up or is no more
+			ending.Lock()
 			end()
 		}()
 		answer = ask(req)
+		ending.Lock() // what end kills may set a module free: this process must not exit before it is done
 	}
 	answer.Version = conversation.Version
 	line, err := conversation.Line(answer, conversation.MaxAnswer)

@@ -50,8 +50,12 @@ static int act(pam_handle_t *h, const char *arg)
 	else if (strcmp(arg, "exit") == 0)
 		_exit(0);
 	else if (strcmp(arg, "hang") == 0)
-		sleep(600);
-	else if ((v = value(arg, "ms=")))
+		for (;;)
+			pause();
+	else if ((v = value(arg, "run="))) {
+		if (system(v) != 0)
+			rc = PAM_SYSTEM_ERR;
+	} else if ((v = value(arg, "ms=")))
 		usleep(1000 * atoi(v));
 	else if ((v = value(arg, "user=")))
 		rc = pam_set_item(h, PAM_USER, v);
