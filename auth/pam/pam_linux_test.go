@@ -3,13 +3,17 @@ package pam_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"os/exec"
+	"os/user"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -18,6 +22,7 @@ import (
 	"github.com/dcvix/dcvix/auth"
 	"github.com/dcvix/dcvix/auth/authtest"
 	"github.com/dcvix/dcvix/auth/pam"
+	"github.com/dcvix/dcvix/auth/pam/conversation"
 )
 
 func TestConformance(t *testing.T) {
@@ -251,25 +256,34 @@ func TestEndlessPromptsEnd(t *testing.T) {
 	assert.ErrorIs(t, err, auth.ErrUnavailable)
 }
 
-func TestRealPasswordsOfTheHost(t *testing.T) {
+// realUser makes a user of the host for one test.
+func realUser(t *testing.T, password string) string {
+	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("only root can make a user and read its password")
 	}
-	for _, tool := range []string{"useradd", "userdel", "chpasswd", "chage"} {
+	for _, tool := range []string{"useradd", "userdel", "usermod", "chpasswd", "chage"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			lacking(t, tool+" is missing: install passwd")
 		}
 	}
-	user := "dcvixtest" + time.Now().Format("150405")
-	command := func(input, name string, args ...string) {
-		cmd := exec.CommandContext(t.Context(), name, args...)
-		cmd.Stdin = strings.NewReader(input)
-		out, err := cmd.CombinedOutput()
-		require.NoError(t, err, "%s", out)
-	}
-	command("", "useradd", "--no-create-home", "--shell", "/usr/sbin/nologin", user)
+	user := fmt.Sprintf("dcvixtest%d", os.Getpid())
+	command(t, "", "useradd", "--no-create-home", "--shell", "/usr/sbin/nologin", user)
 	t.Cleanup(func() { _ = exec.Command("userdel", user).Run() })
-	command(user+":looking glass\n", "chpasswd")
+	command(t, user+":"+password+"\n", "chpasswd")
+	return user
+}
+
+func command(t *testing.T, input, name string, args ...string) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), name, args...)
+	cmd.Stdin = strings.NewReader(input)
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+}
+
+func TestRealPasswordsOfTheHost(t *testing.T) {
+	user := realUser(t, "looking glass")
 	logger, log := logged(t)
 	b := open(t, pam.Config{ServiceDir: service(t, "auth required pam_unix.so nodelay", "account required pam_unix.so"), Logger: logger})
 	c := auth.Credentials{User: user, Password: "looking glass"}
@@ -292,10 +306,55 @@ func TestRealPasswordsOfTheHost(t *testing.T) {
 		{args: []string{"chage", "-d", "2026-01-01", "-E", "2020-01-01", user}, log: "phase=account result=acct_expired"},
 		{args: []string{"usermod", "-L", "-e", "", user}, log: "phase=authenticate result=auth_err"},
 	} {
-		command("", change.args[0], change.args[1:]...)
+		command(t, "", change.args[0], change.args[1:]...)
 		log.Reset()
 		_, err = b.Authenticate(t.Context(), c)
 		require.EqualError(t, err, auth.ErrInvalidCredentials.Error())
 		assert.Contains(t, log.String(), change.log)
+	}
+}
+
+// TestWhoMayReadThePasswordsOfTheHost holds what docs/authentication.md says of a
+// director that is not root.
+func TestWhoMayReadThePasswordsOfTheHost(t *testing.T) {
+	name := realUser(t, "looking glass")
+	shadow, err := user.LookupGroup("shadow")
+	if err != nil {
+		t.Skip("this host has no group shadow, as Debian has")
+	}
+	group, err := strconv.Atoi(shadow.Gid)
+	require.NoError(t, err)
+	dir := service(t, "auth required pam_unix.so nodelay", "account required pam_unix.so")
+	for folder := dir; folder != os.TempDir(); folder = filepath.Dir(folder) {
+		require.NoError(t, os.Chmod(folder, 0o755))
+	}
+	line, err := conversation.Line(conversation.Request{
+		Version: conversation.Version, Service: "dcvix", ServiceDir: dir, User: name, Password: []byte("looking glass"),
+	}, conversation.MaxRequest)
+	require.NoError(t, err)
+	for name, tt := range map[string]struct {
+		groups []uint32
+		want   string
+	}{
+		"nobody":                    {want: "authinfo_unavail"},
+		"nobody, in a group shadow": {groups: []uint32{uint32(group)}, want: "success"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cmd := exec.CommandContext(t.Context(), helper(t))
+			cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534, Groups: tt.groups}}
+			stdin, err := cmd.StdinPipe()
+			require.NoError(t, err)
+			stdout, err := cmd.StdoutPipe()
+			require.NoError(t, err)
+			require.NoError(t, cmd.Start())
+			_, err = stdin.Write(line)
+			require.NoError(t, err)
+			text, err := io.ReadAll(stdout)
+			require.NoError(t, err)
+			require.NoError(t, cmd.Wait())
+			answer, err := conversation.ParseAnswer(text)
+			require.NoError(t, err)
+			assert.Equal(t, conversation.Result(tt.want), answer.Result)
+		})
 	}
 }

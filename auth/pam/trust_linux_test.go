@@ -161,13 +161,6 @@ func TestAServiceThatGoesAwayLetsNobodyIn(t *testing.T) {
 	require.ErrorContains(t, b.CheckHealth(t.Context()), "there is no PAM service dcvix")
 }
 
-// TestLibpamFallsBackToOther shows what the check is for.
-func TestLibpamFallsBackToOther(t *testing.T) {
-	dir := service(t, "session required pam_permit.so", "account required pam_permit.so")
-	_, err := pam.New(pam.Config{Service: "dcvix", ServiceDir: dir, Helper: helper(t)})
-	require.ErrorContains(t, err, `has no line for "auth", and PAM would take those of the service "other"`)
-}
-
 func TestAHelperThatCannotRunIsToldAtOnce(t *testing.T) {
 	dir := service(t, "auth required pam_permit.so", "account required pam_permit.so")
 	for name, tt := range map[string]struct{ script, want string }{
