@@ -32,6 +32,11 @@ func CheckRoute(who int) error {
 	return route{path: "/x", access: access(who), handler: (*Server).health}.check()
 }
 
+// CheckControlRoute is CheckRoute for a route that the control half serves.
+func CheckControlRoute(who int) error {
+	return route{path: "/v1/admin/agents", access: access(who), handler: (*Server).health}.check()
+}
+
 // AgentConnections returns how many open connections of agents are known.
 func (s *Server) AgentConnections() int {
 	s.conns.mu.Lock()

@@ -23,13 +23,15 @@ const (
 	accessDCV          // no login; the token in the body decides
 )
 
-// audience says in which half of the Server a route is.
+// audience says in which parts of the Server a route is.
 type audience int
 
 const (
-	forUsers  audience = 1
-	forAgents audience = 2
-	forAll             = forUsers | forAgents
+	forUsers   audience = 1
+	forAgents  audience = 2
+	forControl audience = 4
+
+	forNetwork = forUsers | forAgents
 )
 
 // The limits of request bodies, in bytes.
@@ -73,10 +75,13 @@ func routes() []route {
 		{get, dcvix.PathServers, accessAdmin, (*Server).listServers},
 
 		{get, dcvix.PathAdminAgents, accessAdmin, (*Server).listAgents},
+		{post, dcvix.PathAdminAgentsApprove, accessAdmin, (*Server).approveAgents},
 		{post, dcvix.PathAdminAgentApprove, accessAdmin, (*Server).approveAgent},
 		{post, dcvix.PathAdminAgentDeny, accessAdmin, (*Server).denyAgent},
 		{post, dcvix.PathAdminAgentRevoke, accessAdmin, (*Server).revokeAgent},
 		{post, dcvix.PathAdminAgentReactivate, accessAdmin, (*Server).reactivateAgent},
+		{get, dcvix.PathAdminDenials, accessAdmin, (*Server).listDenials},
+		{del, dcvix.PathAdminDenial, accessAdmin, (*Server).forgetDenial},
 
 		{post, dcvix.PathAgentRegister, accessNone, (*Server).registerAgent},
 		{post, dcvix.PathAgentRenew, accessAgent, (*Server).renewAgent},
@@ -90,17 +95,22 @@ func (r route) check() error {
 		return fmt.Errorf("route %s %s does not say who may use it", r.method, r.path)
 	case r.handler == nil:
 		return fmt.Errorf("route %s %s has no handler", r.method, r.path)
+	case r.audience()&forControl != 0 && r.access != accessAdmin && r.access != accessNone:
+		return fmt.Errorf("route %s %s is for an operator and needs another login", r.method, r.path)
 	}
 	return nil
 }
 
-// audience is both for what agents need besides their own routes.
+// audience is users alone, but for what agents and the operator need.
 func (r route) audience() audience {
 	switch r.path {
 	case dcvix.PathAgentRegister, dcvix.PathAgentRenew, dcvix.PathAgentUpdate:
 		return forAgents
 	case dcvix.PathHealth, dcvix.PathCA:
-		return forAll
+		return forNetwork | forControl
+	case dcvix.PathAdminAgents, dcvix.PathAdminAgentsApprove, dcvix.PathAdminAgentApprove, dcvix.PathAdminAgentDeny,
+		dcvix.PathAdminAgentRevoke, dcvix.PathAdminAgentReactivate, dcvix.PathAdminDenials, dcvix.PathAdminDenial:
+		return forUsers | forControl
 	}
 	return forUsers
 }

@@ -188,7 +188,7 @@ type Approval struct {
 
 // Approve registers a pending agent under the name it asked for, or accepts the
 // name that a registered agent wishes. The errors wrap [ErrNotFound],
-// [ErrWrongState], [ErrNameReserved] and [ErrNameTaken].
+// [ErrWrongState], [ErrNameReserved] and, as a [NameTakenError], [ErrNameTaken].
 func (b *Broker) Approve(ctx context.Context, id dcvix.AgentID, how Approval) error {
 	a, ok := b.register.get(id)
 	if !ok {
@@ -208,7 +208,7 @@ func (b *Broker) Approve(ctx context.Context, id dcvix.AgentID, how Approval) er
 	}
 	older := b.register.holders(id, names)
 	if len(older) > 0 && !how.Replace {
-		return fmt.Errorf("agent %s as %s: %w", id, name, ErrNameTaken)
+		return fmt.Errorf("agent %s as %s: %w", id, name, b.nameTaken(a, older))
 	}
 	err = b.register.update(ctx, b.approval(names, a), append([]dcvix.AgentID{id}, older...)...)
 	if err != nil {
@@ -252,7 +252,7 @@ func (b *Broker) approval(names []dcvix.Hostname, saw Agent) func([]*Agent) erro
 		}
 		for _, other := range b.register.holders(a.ID, names) {
 			if !slices.ContainsFunc(replaced, func(r *Agent) bool { return r.ID == other }) {
-				return ErrNameTaken
+				return b.nameTaken(saw, []dcvix.AgentID{other})
 			}
 		}
 		for _, r := range replaced {

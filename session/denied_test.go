@@ -44,7 +44,7 @@ func TestADenialSurvivesARestart(t *testing.T) {
 		}
 		time.Sleep(12 * time.Millisecond)
 		d.open(t)
-		require.Zero(t, d.Denials())
+		require.Zero(t, d.DenialCount())
 		assert.True(t, d.noted(t, r), "a day later")
 		d.sameAsStore(t)
 	})
@@ -63,7 +63,7 @@ func TestOldDenialsLeaveTheStore(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, stored, 1)
 		assert.EqualValues(t, "new", stored[0].ID)
-		assert.Equal(t, 1, d.Denials())
+		assert.Equal(t, 1, d.DenialCount())
 	})
 }
 
@@ -79,7 +79,7 @@ func TestStoredDenialsAreBoundedToo(t *testing.T) {
 		require.NoError(t, d.store.PutDenial(t.Context(), session.Denial{ID: dcvix.AgentID(fmt.Sprintf("b%d", i)), At: time.Now()}))
 	}
 	d.open(t)
-	assert.Equal(t, 1000, d.Denials())
+	assert.Equal(t, 1000, d.DenialCount())
 }
 
 func TestAnAdminMayForgetADenial(t *testing.T) {
@@ -108,7 +108,7 @@ func TestADenialThatFailsIsNotRemembered(t *testing.T) {
 	d := newDirector(t, func(c *session.Config) { c.Store = store })
 	_, _ = d.Register(t.Context(), asks("a", 1, "ws1"))
 	require.ErrorIs(t, d.Deny(t.Context(), "a"), store.err)
-	assert.Zero(t, d.Denials())
+	assert.Zero(t, d.DenialCount())
 	stored, err := store.Denials(t.Context())
 	require.NoError(t, err)
 	assert.Empty(t, stored)

@@ -1,6 +1,11 @@
 package session
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+
+	"github.com/dcvix/dcvix"
+)
 
 // Errors that callers can act on. The broker wraps them with what it was doing;
 // the more particular ones wrap the general ones.
@@ -43,3 +48,24 @@ func (e conflictError) Error() string { return string(e) }
 
 // Is makes every conflict an [ErrConflict] for [errors.Is].
 func (e conflictError) Is(target error) bool { return target == ErrConflict }
+
+// A NameTakenError is an [ErrNameTaken] with both agents, for an admin to compare.
+type NameTakenError struct {
+	Asks  Agent // would have the name
+	Holds Agent // is registered and has it
+}
+
+// Error returns both agents' ids.
+func (e *NameTakenError) Error() string {
+	return fmt.Sprintf("%v: %s, and %s asks for it", ErrNameTaken, e.Holds.ID, e.Asks.ID)
+}
+
+// Unwrap returns [ErrNameTaken].
+func (e *NameTakenError) Unwrap() error { return ErrNameTaken }
+
+// nameTaken says that the first of the holders, at least one, has a name that an
+// agent asks for.
+func (b *Broker) nameTaken(asks Agent, holders []dcvix.AgentID) error {
+	holds, _ := b.register.get(holders[0]) // if it went meanwhile, its id says enough
+	return &NameTakenError{Asks: asks, Holds: holds}
+}

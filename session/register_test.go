@@ -233,7 +233,7 @@ func TestAChangeThatTheStoreRefusesChangesNothing(t *testing.T) {
 			d.sameAsStore(t)
 		})
 	}
-	assert.Zero(t, d.Denials(), "who was not denied is not remembered as such")
+	assert.Zero(t, d.DenialCount(), "who was not denied is not remembered as such")
 }
 
 func TestDenialsAreBounded(t *testing.T) {
@@ -247,7 +247,7 @@ func TestDenialsAreBounded(t *testing.T) {
 				_, err := d.Register(t.Context(), r)
 				require.ErrorIs(t, err, session.ErrPending)
 				require.NoError(t, d.Deny(t.Context(), r.ID))
-				require.LessOrEqual(t, d.Denials(), 1000)
+				require.LessOrEqual(t, d.DenialCount(), 1000)
 				_, err = d.Register(t.Context(), r)
 				require.ErrorIs(t, err, session.ErrPending)
 				require.Empty(t, d.Agents(""), "the one just denied is remembered")
@@ -293,7 +293,7 @@ func TestPendingAgentsAreForgottenAfterAWeek(t *testing.T) {
 		synctest.Wait()
 		assert.Empty(t, d.Agents(dcvix.AgentPending))
 		assert.Len(t, d.Agents(""), 2, "the others stay")
-		assert.Zero(t, d.Denials())
+		assert.Zero(t, d.DenialCount())
 		d.sameAsStore(t)
 	})
 }
@@ -443,5 +443,5 @@ func TestADenialThatCameSecondRemovesNothing(t *testing.T) {
 	require.ErrorIs(t, <-denied, session.ErrWrongState)
 	_, err := d.Authorize("a", session.KeyHash{1})
 	require.NoError(t, err)
-	assert.Zero(t, d.Denials())
+	assert.Zero(t, d.DenialCount())
 }
