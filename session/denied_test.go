@@ -127,3 +127,23 @@ func TestTwoAdminsWhoDenyAtOnceAreOneDenial(t *testing.T) {
 		require.False(t, d.noted(t, r))
 	}
 }
+
+func TestDenialsAreListedForADayTheLatestFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDirector(t)
+		assert.Empty(t, d.Denials())
+		first := time.Now()
+		for _, r := range []session.Registration{asks("b", 1, "ws1"), asks("a", 2, "ws2")} {
+			d.denies(t, r)
+		}
+		time.Sleep(time.Hour)
+		d.denies(t, asks("c", 3, "ws3"))
+		assert.Equal(t, []session.Denial{
+			{ID: "c", KeyHash: session.KeyHash{3}, At: first.Add(time.Hour)},
+			{ID: "a", KeyHash: session.KeyHash{2}, At: first},
+			{ID: "b", KeyHash: session.KeyHash{1}, At: first},
+		}, d.Denials())
+		time.Sleep(23 * time.Hour)
+		assert.Len(t, d.Denials(), 1, "a day is over for the others")
+	})
+}

@@ -445,3 +445,41 @@ func TestADenialThatCameSecondRemovesNothing(t *testing.T) {
 	require.NoError(t, err)
 	assert.Zero(t, d.DenialCount())
 }
+
+func TestATakenNameComesWithBothAgents(t *testing.T) {
+	d := newDirector(t)
+	for _, r := range []session.Registration{asks("a", 1, "ws1"), asks("b", 2, "ws1"), asks("c", 3, "ws3")} {
+		_, err := d.Register(t.Context(), r)
+		require.ErrorIs(t, err, session.ErrPending)
+	}
+	require.NoError(t, d.Approve(t.Context(), "a", session.Approval{}))
+	for id, how := range map[dcvix.AgentID]session.Approval{"b": {}, "c": {Aliases: []dcvix.Hostname{"ws1"}}} {
+		err := d.Approve(t.Context(), id, how)
+		require.ErrorIs(t, err, session.ErrNameTaken)
+		require.ErrorIs(t, err, session.ErrConflict)
+		var taken *session.NameTakenError
+		require.ErrorAs(t, err, &taken)
+		assert.Equal(t, d.entry(t, "a"), taken.Holds)
+		assert.Equal(t, d.entry(t, id), taken.Asks)
+		assert.ErrorContains(t, err, "a, and "+string(id)+" asks for it")
+	}
+}
+
+func TestOfTwoApprovalsOfOneNameAtOnceOneIsTold(t *testing.T) {
+	for range 50 {
+		d := newDirector(t)
+		errs := make(chan error, 2)
+		for id, key := range map[dcvix.AgentID]byte{"a": 1, "b": 2} {
+			_, err := d.Register(t.Context(), asks(id, key, "ws1"))
+			require.ErrorIs(t, err, session.ErrPending)
+		}
+		for _, id := range []dcvix.AgentID{"a", "b"} {
+			go func() { errs <- d.Approve(t.Context(), id, session.Approval{}) }()
+		}
+		refused := errors.Join(<-errs, <-errs)
+		var taken *session.NameTakenError
+		require.ErrorAs(t, refused, &taken)
+		require.Equal(t, dcvix.AgentRegistered, taken.Holds.State, "whoever was quicker")
+		require.Len(t, d.Agents(dcvix.AgentRegistered), 1)
+	}
+}
