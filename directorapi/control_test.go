@@ -76,7 +76,7 @@ func listenOn(t *testing.T, network, address string) net.Listener {
 // operator returns who asks over the socket of a director.
 func operator(t *testing.T, s *directorapitest.Server) *http.Client {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "dcvix") // t.TempDir may be too long for a socket
+	dir, err := os.MkdirTemp("", "dcvix") //nolint:usetesting // its path may be too long for a socket
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	return serveControl(t, listenOn(t, "unix", filepath.Join(dir, "s")), directorapi.ControlServer(s.API.Control(), logger(t)))

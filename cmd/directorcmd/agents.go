@@ -99,6 +99,7 @@ func agentRows(all []dcvix.Agent, state dcvix.AgentState) [][]string {
 			}
 		case dcvix.AgentPending:
 			waiting[a.Hostname]++
+		default:
 		}
 	}
 	rows := [][]string{{"STATE", "HOST", "GUID", "KEY", "LAST SEEN", "REMARKS"}}

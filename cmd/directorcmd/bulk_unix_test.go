@@ -65,6 +65,26 @@ func TestAThousandPendingAgentsAreApprovedAtOnce(t *testing.T) {
 	assert.Equal(t, 1, strings.Count(done(t, path, "agents", "list", "--state", "pending"), "\npending "))
 }
 
+func TestAnInterruptedQuestionIsANo(t *testing.T) {
+	path := home(t, conf(t, "", ""), waits(1, "ws1"))
+	cmd := process(t, "agents", "approve", "--all", "--conf", path)
+	stdin, err := cmd.StdinPipe() // nobody ever answers
+	require.NoError(t, err)
+	defer func() { _ = stdin.Close() }()
+	said := &running{t: t, cmd: cmd}
+	cmd.Stderr = said
+	require.NoError(t, cmd.Start())
+	said.await(`\[y/N\]`)
+	require.Contains(t, done(t, path, "agents", "list"), "pending", "others may act while it asks")
+
+	require.NoError(t, cmd.Process.Signal(os.Interrupt))
+
+	require.Error(t, cmd.Wait())
+	assert.Equal(t, directorcmd.ExitFailure, cmd.ProcessState.ExitCode())
+	assert.Contains(t, said.said(), "dcvix-director: interrupted: nothing was done\n")
+	assert.Contains(t, done(t, path, "agents", "list"), "pending")
+}
+
 func TestApprovingAllWithoutAQuestion(t *testing.T) {
 	path := home(t, conf(t, "", ""), waits(1, "ws1"), waits(2, "ws2"))
 	var results []struct {

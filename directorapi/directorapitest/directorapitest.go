@@ -62,7 +62,7 @@ func WithBroker(change func(*session.Config)) Option {
 
 // A Server is a running director.
 type Server struct {
-	URL    string // https://127.0.0.1:PORT
+	URL    string              // https://127.0.0.1:PORT
 	API    *directorapi.Server // what answers there
 	Broker *session.Broker
 	CA     *ca.Authority

@@ -16,7 +16,7 @@ import (
 // folder is a data folder whose path is short.
 func folder(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "dcvix")
+	dir, err := os.MkdirTemp("", "dcvix") //nolint:usetesting // its path would be too long
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	return dir
