@@ -266,7 +266,7 @@ func TestNoDirectorIsMadeWhereThereWasNone(t *testing.T) {
 }
 
 func TestCommandsNeedNoLoginBackend(t *testing.T) {
-	path := home(t, conf(t, "", ""), waits(1, "ws1"))
+	path := home(t, conf(t, "token_key_file = token.key", ""), waits(1, "ws1"))
 	before := filesIn(t, dataOf(path))
 	cmd := process(t, "agents", "approve", "00000001", "--conf", path)
 	cmd.Env = append(cmd.Env, "DCVIX_EXTERNAL_AUTH_EXTERNAL_COMMAND=/nothing/login")

@@ -38,11 +38,7 @@ func serve(ctx context.Context, c *config, stderr io.Writer) (err error) {
 	defer func() { err = errors.Join(err, closer.Close()) }()
 	c.greet(ctx, logger)
 
-	// What can be wrong in the configuration is found before anything is written.
-	if err := c.checkAudit(); err != nil {
-		return cmdline.Usage(err)
-	}
-	backend, err := c.backend(ctx, logger)
+	backend, err := c.prepare(ctx, logger)
 	if err != nil {
 		return cmdline.Usage(err)
 	}
@@ -64,9 +60,6 @@ func serve(ctx context.Context, c *config, stderr io.Writer) (err error) {
 	}
 	defer func() { err = errors.Join(err, director.Close()) }()
 	socket := c.listenControl(ctx, logger)
-	if socket != nil {
-		defer socket.Close() //nolint:errcheck // when it was served, it is closed already
-	}
 	logger.InfoContext(ctx, "director started", slog.String("address", listener.Addr().String()),
 		slog.String("data_dir", c.dataDir), slog.String("ca_fingerprint", ca.FingerprintOf(director.CA().Certificate()).String()))
 
@@ -111,6 +104,15 @@ func (c *config) listenControl(ctx context.Context, logger *slog.Logger) net.Lis
 		return nil
 	}
 	return l
+}
+
+// prepare opens the login backend, and finds what can be wrong in the configuration
+// before anything is written.
+func (c *config) prepare(ctx context.Context, logger *slog.Logger) (auth.Authenticator, error) {
+	if err := c.checkAudit(); err != nil {
+		return nil, err
+	}
+	return c.backend(ctx, logger)
 }
 
 // backend opens the login backend that auth_type names.

@@ -124,8 +124,11 @@ func TestALongPathIsNoHindrance(t *testing.T) {
 func TestErrorsNameTheSocketAndNoMakeshift(t *testing.T) {
 	dir := folder(t) + "/" + strings.Repeat("d", 150)
 	require.NoError(t, os.MkdirAll(filepath.Join(dir, control.SocketFile, "in the way"), 0o700))
-	_, err := control.Listen(t.Context(), dir)
-	require.Error(t, err)
-	assert.NotContains(t, err.Error(), "/proc")
-	assert.Contains(t, err.Error(), filepath.Join(dir, control.SocketFile))
+	_, dialled := control.Dial(t.Context(), dir)
+	_, listened := control.Listen(t.Context(), dir)
+	for _, err := range []error{dialled, listened} {
+		require.Error(t, err)
+		assert.NotContains(t, err.Error(), "/proc")
+		assert.Contains(t, err.Error(), filepath.Join(dir, control.SocketFile))
+	}
 }
