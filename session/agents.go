@@ -212,7 +212,8 @@ func (b *Broker) Approve(ctx context.Context, id dcvix.AgentID, how Approval) er
 	}
 	older := b.register.holders(id, names)
 	if len(older) > 0 && !how.Replace {
-		return fmt.Errorf("agent %s as %s: %w", id, name, b.nameTaken(a, older))
+		holds, _ := b.register.get(older[0])
+		return fmt.Errorf("agent %s as %s: %w", id, name, &NameTakenError{Asks: a, Holds: holds})
 	}
 	err = b.register.update(ctx, b.approval(names, a), append([]dcvix.AgentID{id}, older...)...)
 	if err != nil {
@@ -256,7 +257,7 @@ func (b *Broker) approval(names []dcvix.Hostname, saw Agent) func([]*Agent, *dra
 		}
 		for _, other := range in.holders(a.ID, names) {
 			if !slices.ContainsFunc(replaced, func(r *Agent) bool { return r.ID == other }) {
-				return b.nameTaken(saw, []dcvix.AgentID{other})
+				return &NameTakenError{Asks: saw, Holds: in.holder(other)}
 			}
 		}
 		for _, r := range replaced {

@@ -3,8 +3,6 @@ package session
 import (
 	"errors"
 	"fmt"
-
-	"github.com/dcvix/dcvix"
 )
 
 // Errors that callers can act on. The broker wraps them with what it was doing;
@@ -62,10 +60,3 @@ func (e *NameTakenError) Error() string {
 
 // Unwrap returns [ErrNameTaken].
 func (e *NameTakenError) Unwrap() error { return ErrNameTaken }
-
-// nameTaken says that the first of the holders, at least one, has a name that an
-// agent asks for.
-func (b *Broker) nameTaken(asks Agent, holders []dcvix.AgentID) error {
-	holds, _ := b.register.get(holders[0]) // if it went meanwhile, its id says enough
-	return &NameTakenError{Asks: asks, Holds: holds}
-}

@@ -467,21 +467,15 @@ func TestATakenNameComesWithBothAgents(t *testing.T) {
 	}
 }
 
-func TestOfTwoApprovalsOfOneNameAtOnceOneIsTold(t *testing.T) {
-	for range 50 {
-		d := newDirector(t)
-		errs := make(chan error, 2)
-		for id, key := range map[dcvix.AgentID]byte{"a": 1, "b": 2} {
-			_, err := d.Register(t.Context(), asks(id, key, "ws1"))
-			require.ErrorIs(t, err, session.ErrPending)
-		}
-		for _, id := range []dcvix.AgentID{"a", "b"} {
-			go func() { errs <- d.Approve(t.Context(), id, session.Approval{}) }()
-		}
-		refused := errors.Join(<-errs, <-errs)
-		var taken *session.NameTakenError
-		require.ErrorAs(t, refused, &taken)
-		require.Equal(t, dcvix.AgentRegistered, taken.Holds.State, "whoever was quicker")
-		require.Len(t, d.Agents(dcvix.AgentRegistered), 1)
-	}
+func TestOfTwoApprovalsOfOneNameAtOnceOneIsToldOfTheOther(t *testing.T) {
+	store, d := newSlowDirector(t, "ws1", "ws1")
+	errs := make([]error, 2)
+	store.together(t, d,
+		func() { errs[0] = d.Approve(t.Context(), "a0", session.Approval{}) },
+		func() { errs[1] = d.Approve(t.Context(), "a1", session.Approval{}) })
+	var taken *session.NameTakenError
+	require.ErrorAs(t, errors.Join(errs...), &taken)
+	assert.Equal(t, dcvix.AgentPending, taken.Asks.State)
+	assert.Equal(t, dcvix.AgentRegistered, taken.Holds.State, "whoever was first")
+	assert.Equal(t, d.Agents(dcvix.AgentRegistered)[0].ID, taken.Holds.ID)
 }

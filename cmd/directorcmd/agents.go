@@ -128,6 +128,9 @@ func remarks(a dcvix.Agent, holder dcvix.AgentID, waiting int) string {
 	if a.State == dcvix.AgentPending && waiting > 1 {
 		all = append(all, fmt.Sprintf("%d pending agents ask for this name", waiting))
 	}
+	if a.OrphanedBy != "" {
+		all = append(all, fmt.Sprintf("seems to have asked again with a new key, as %.8s", string(a.OrphanedBy)))
+	}
 	if a.RequestedHostname != "" {
 		all = append(all, "wishes the name "+string(a.RequestedHostname))
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -136,6 +137,31 @@ func TestWhichAgentIsMeantIsNeverGuessed(t *testing.T) {
 	assert.Equal(t, directorcmd.ExitUsage, say(t, path, "agents", "bless").code)
 	assert.Equal(t, directorcmd.ExitUsage, say(t, path, "agents", "revoke").code)
 	assert.Contains(t, done(t, path, "agents"), "Available Commands:")
+}
+
+func TestTheListSaysWhatAnAdminHasToKnow(t *testing.T) {
+	long := time.Date(2026, 3, 5, 8, 41, 0, 0, time.UTC)
+	known := func(n int, name string, state dcvix.AgentState, wish dcvix.Hostname) session.Agent {
+		a := waits(n, name)
+		a.State, a.CreatedAt, a.RegisteredAt, a.LastSeenAt, a.Requested = state, long, long, long, wish
+		return a
+	}
+	path := home(t, conf(t, "", ""),
+		known(1, "ws1", dcvix.AgentRegistered, ""), known(2, "ws0", dcvix.AgentRegistered, "ws9"), known(3, "a", dcvix.AgentRevoked, ""),
+		waits(4, "ws1"), waits(5, "b"))
+	var rows []string
+	for line := range strings.Lines(done(t, path, "agents", "list")) {
+		cells := regexp.MustCompile(`  +`).Split(strings.TrimSpace(line), -1)
+		rows = append(rows, strings.Join(append(cells[:2], cells[4:]...), " | "))
+	}
+	assert.Equal(t, []string{
+		"STATE | HOST | LAST SEEN | REMARKS",
+		"pending | b | asked 2026-11-22 17:03 UTC",
+		"pending | ws1 | asked 2026-11-22 17:03 UTC | the name is held by registered agent 00000001",
+		"registered | ws0 | 2026-03-05 08:41 UTC | wishes the name ws9",
+		"registered | ws1 | 2026-03-05 08:41 UTC | seems to have asked again with a new key, as 00000004",
+		"revoked | a | 2026-03-05 08:41 UTC",
+	}, rows)
 }
 
 func TestHostileNamesDoNotReachTheTerminal(t *testing.T) {

@@ -34,9 +34,16 @@ func home(t *testing.T, path string, agents ...session.Agent) string {
 	stopAtOnce(t, path)
 	store, err := sqlite.Open(t.Context(), filepath.Join(dataOf(path), "agents.db"))
 	require.NoError(t, err)
-	for _, a := range agents {
-		require.NoError(t, store.PutAgent(t.Context(), a))
+	ids := make([]dcvix.AgentID, len(agents))
+	for i, a := range agents {
+		ids[i] = a.ID
 	}
+	require.NoError(t, store.ChangeAgents(t.Context(), func(stored []*session.Agent) error {
+		for i := range agents {
+			stored[i] = &agents[i]
+		}
+		return nil
+	}, ids...))
 	require.NoError(t, store.Close())
 	return path
 }

@@ -53,8 +53,8 @@ func TestServeControlIsForASocketAlone(t *testing.T) {
 			stop()
 
 			require.NoError(t, <-served)
-			_, err = transport.RoundTrip(req)
-			assert.Error(t, err)
+			_, err = new(net.Dialer).DialContext(t.Context(), network, ln.Addr().String())
+			assert.Error(t, err, "nobody is there any more")
 		})
 	}
 }
