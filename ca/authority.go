@@ -14,6 +14,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/dcvix/dcvix/internal/private"
 )
 
 // The files of an [Authority] in its folder.
@@ -54,12 +56,12 @@ type Authority struct {
 // Open loads the CA from [KeyFile] and [CertFile] in dir. When dir has neither,
 // it creates a CA: ECDSA P-256, ten years. It refuses a key file that others
 // can read, a key that is not the certificate's, a certificate that is no CA and
-// one that has expired. Open creates dir (0700) when it does not exist.
+// one that has expired. Open creates dir, its owner's alone, when it does not exist.
 func Open(dir string, cfg Config) (*Authority, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := private.MkdirAll(dir); err != nil {
 		return nil, fmt.Errorf("create %s for the CA: %w", dir, err)
 	}
 	a := &Authority{now: cfg.Now}

@@ -121,7 +121,7 @@ func (s *Server) open(ctx context.Context, opts Options) error {
 	if err != nil {
 		return err
 	}
-	if s.store, err = sqlite.Open(ctx, filepath.Join(s.dir, DatabaseFile)); err != nil {
+	if s.store, err = sqlite.Open(ctx, filepath.Join(s.dir, DatabaseFile), s.logger); err != nil {
 		return err
 	}
 	if s.caller, err = agenthttp.New(agenthttp.Config{TLS: s.clientTLS(opts.Now), Port: opts.AgentPort}); err != nil {
