@@ -28,7 +28,8 @@ const (
 	AuditAgentCertify    AuditAction = "agent.certify"     // a certificate was asked for by a registered agent
 	AuditAgentRenameWish AuditAction = "agent.rename-wish" // an agent asks for another name
 	AuditPolicyReload    AuditAction = "policy.reload"
-	AuditCut             AuditAction = "audit.cut" // the record before was cut off by a crash and set aside
+	AuditServerRenewed   AuditAction = "ca.server-renewed" // the director's own certificate, for its age or its names
+	AuditCut             AuditAction = "audit.cut"         // the record before was cut off by a crash and set aside
 )
 
 // An AuditOutcome is what came of an act.

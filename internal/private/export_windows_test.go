@@ -20,6 +20,23 @@ func Others(sddl, account string) (wide bool, strangers []string, err error) {
 	return wide, strangers, err
 }
 
+// OthersOfNull does the same for a list that is there and is null.
+func OthersOfNull(account string) (wide bool, err error) {
+	sd, err := windows.NewSecurityDescriptor()
+	if err != nil {
+		return false, err
+	}
+	if err := sd.SetDACL(nil, true, false); err != nil {
+		return false, err
+	}
+	sid, err := windows.StringToSid(account)
+	if err != nil {
+		return false, err
+	}
+	wide, _, err = others(sd, sid)
+	return wide, err
+}
+
 // Command is what a refusal tells the administrator.
 func Command(path, account string, wide bool, strangers ...string) (string, error) {
 	own, err := windows.StringToSid(account)

@@ -68,6 +68,12 @@ func TestWhoElseCouldReadOrWrite(t *testing.T) {
 	}
 }
 
+func TestANullListLetsInAll(t *testing.T) {
+	wide, err := private.OthersOfNull(service)
+	require.NoError(t, err)
+	assert.True(t, wide)
+}
+
 func TestAnEntryThatIsNotUnderstoodIsAnError(t *testing.T) {
 	_, _, err := private.Others("O:BAD:P(OA;;0x1;00000000-0000-0000-0000-000000000001;;WD)", service)
 	assert.Error(t, err)
