@@ -162,11 +162,10 @@ func (a *Authority) Pool() *x509.CertPool {
 	return pool
 }
 
-// serial returns a random positive serial number of 128 bits (RFC 5280 allows
-// 160; CAs use at least 64 bits of randomness).
+// serial returns a serial number of 128 random bits (RFC 5280, section 4.1.2.2,
+// allows 160). In one of 2^128 cases it is 0, which crypto/x509 refuses to sign.
 func serial() *big.Int {
 	b := make([]byte, 16)
 	_, _ = rand.Read(b) // never fails since Go 1.24
-	b[0] |= 0x80        // always 128 bits long
 	return new(big.Int).SetBytes(b)
 }

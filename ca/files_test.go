@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -213,9 +214,11 @@ func TestParseFingerprint(t *testing.T) {
 	f, err := ca.KeyFingerprint(newEC(t, elliptic.P256()).Public())
 	require.NoError(t, err)
 	upper := f.String()
+	assert.Regexp(t, `^[0-9A-F]{2}(:[0-9A-F]{2}){31}$`, upper)
 	bare := hex.EncodeToString(f[:])
 	for name, text := range map[string]string{
-		"as written": upper, "lower case without colons": bare, "with space around": " " + upper + "\n",
+		"as written": upper, "lower case": strings.ToLower(upper), "mixed": strings.ToLower(upper[:48]) + upper[48:],
+		"lower case without colons": bare, "upper case without colons": strings.ToUpper(bare), "with space around": " " + upper + "\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := ca.ParseFingerprint(text)
