@@ -27,8 +27,10 @@ const (
 	AuditAgentConflict   AuditAction = "agent.conflict"    // another key was shown under a known GUID
 	AuditAgentCertify    AuditAction = "agent.certify"     // a certificate was asked for by a registered agent
 	AuditAgentRenameWish AuditAction = "agent.rename-wish" // an agent asks for another name
+	AuditAgentForget     AuditAction = "agent.forget"      // an agent was deleted for its age
 	AuditPolicyReload    AuditAction = "policy.reload"
 	AuditServerRenewed   AuditAction = "ca.server-renewed" // the director's own certificate, for its age or its names
+	AuditStoreImport     AuditAction = "store.import"      // the register of a director of the 0.1 generation was taken over, or could not be read
 	AuditCut             AuditAction = "audit.cut"         // the record before was cut off by a crash and set aside
 )
 

@@ -40,7 +40,7 @@ func TestWhatWasStoredIsThereAfterReopening(t *testing.T) {
 	want := session.Agent{ID: "a1", State: dcvix.AgentPending, Hostname: "ws1", Aliases: []dcvix.Hostname{"x", "y"}, CreatedAt: time.UnixMilli(1)}
 	first, err := sqlite.Open(t.Context(), path, nil)
 	require.NoError(t, err)
-	require.NoError(t, first.PutAgent(t.Context(), want))
+	sessiontest.PutAgent(t, first, want)
 	require.NoError(t, first.Close())
 
 	got, err := open(t, path).Agents(t.Context())
@@ -64,7 +64,7 @@ func TestNobodyElseReadsTheDatabase(t *testing.T) {
 	s, err := sqlite.Open(t.Context(), path, slog.New(slog.NewTextHandler(&log, nil)))
 	require.NoError(t, err)
 	defer func() { assert.NoError(t, s.Close()) }()
-	require.NoError(t, s.PutAgent(t.Context(), session.Agent{ID: "a1"}))
+	sessiontest.PutAgent(t, s, session.Agent{ID: "a1"})
 	for _, file := range []string{path, path + "-wal"} {
 		assert.Contains(t, log.String(), `level=WARN msg="database was open to others, it is its owner's alone now" file=`+file+"\n")
 	}
