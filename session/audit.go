@@ -26,6 +26,7 @@ const (
 	AuditAgentReactivate AuditAction = "agent.reactivate"  // by an admin
 	AuditAgentConflict   AuditAction = "agent.conflict"    // another key was shown under a known GUID
 	AuditAgentCertify    AuditAction = "agent.certify"     // a certificate was asked for by a registered agent
+	AuditAgentReport     AuditAction = "agent.report"      // refused; reports that are taken in are not on record
 	AuditAgentRenameWish AuditAction = "agent.rename-wish" // an agent asks for another name
 	AuditAgentForget     AuditAction = "agent.forget"      // an agent was deleted for its age
 	AuditPolicyReload    AuditAction = "policy.reload"
