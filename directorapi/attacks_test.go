@@ -63,7 +63,9 @@ func newFortress(t *testing.T, opts ...directorapitest.Option) *fortress {
 	f := &fortress{store: new(memory.Store)}
 	f.Server, f.audit, f.ahead = audited(t, append(opts, directorapitest.WithBroker(func(c *session.Config) {
 		c.Store, c.Agents = f.store, new(sessiontest.FakeAgents)
-		c.Reserved = []dcvix.Hostname{dcvix.DirectorCommonName, "localhost", "director.lab"}
+		c.Reserved = func() []dcvix.Hostname {
+			return []dcvix.Hostname{dcvix.DirectorCommonName, "localhost", "director.lab"}
+		}
 	}))...)
 	f.admin = loggedIn(t, f.Server, dcvix.PathAdminLogin, directorapitest.Root)
 	f.pending = newHost(t, f.Server, "ws0")

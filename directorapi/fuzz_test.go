@@ -91,7 +91,7 @@ func (w *workshop) director(t testing.TB) *deskDirector {
 	policy.Set(t, directorapitest.DefaultUsers, "")
 	var err error
 	d.broker, err = session.Open(t.Context(), session.Config{
-		Store: d.store, Agents: new(sessiontest.FakeAgents), Policy: policy, Logger: silent, Reserved: []dcvix.Hostname{"localhost"},
+		Store: d.store, Agents: new(sessiontest.FakeAgents), Policy: policy, Logger: silent, Reserved: func() []dcvix.Hostname { return []dcvix.Hostname{"localhost"} },
 	})
 	require.NoError(t, err)
 	d.api, err = directorapi.New(directorapi.Config{

@@ -233,11 +233,12 @@ func (b *Broker) Approve(ctx context.Context, id dcvix.AgentID, how Approval) er
 // certifiable returns the names, each once, if an agent may have them all.
 func (b *Broker) certifiable(name dcvix.Hostname, aliases []dcvix.Hostname) ([]dcvix.Hostname, error) {
 	var names []dcvix.Hostname
+	reserved := b.cfg.Reserved()
 	for _, n := range append([]dcvix.Hostname{name}, aliases...) {
 		if err := n.Validate(); err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
 		}
-		if slices.Contains(b.cfg.Reserved, n) {
+		if slices.Contains(reserved, n) {
 			return nil, fmt.Errorf("%s: %w", n, ErrNameReserved)
 		}
 		if !slices.Contains(names, n) {

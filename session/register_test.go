@@ -156,7 +156,7 @@ func TestAnAgentThatIsReplacedIsRevoked(t *testing.T) {
 }
 
 func TestActsThatNeedAnotherState(t *testing.T) {
-	d := newDirector(t, func(c *session.Config) { c.Reserved = []dcvix.Hostname{"director"} })
+	d := newDirector(t, func(c *session.Config) { c.Reserved = func() []dcvix.Hostname { return []dcvix.Hostname{"director"} } })
 	ctx := t.Context()
 	registered, revoked := sessiontest.Join(t, d.Broker, "ws1"), sessiontest.Join(t, d.Broker, "ws2")
 	require.NoError(t, d.Revoke(ctx, revoked.ID))

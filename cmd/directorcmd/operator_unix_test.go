@@ -32,7 +32,7 @@ func dataOf(path string) string { return filepath.Join(filepath.Dir(path), "data
 func home(t *testing.T, path string, agents ...session.Agent) string {
 	t.Helper()
 	stopAtOnce(t, path)
-	store, err := sqlite.Open(t.Context(), filepath.Join(dataOf(path), "agents.db"))
+	store, err := sqlite.Open(t.Context(), filepath.Join(dataOf(path), "agents.db"), nil)
 	require.NoError(t, err)
 	ids := make([]dcvix.AgentID, len(agents))
 	for i, a := range agents {

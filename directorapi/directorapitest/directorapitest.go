@@ -86,7 +86,7 @@ func NewServer(t testing.TB, opts ...Option) *Server {
 	var cfg setup
 	cfg.broker = session.Config{
 		Store: new(memory.Store), Agents: caller, Policy: s.Policy, Logger: logger,
-		Reserved: []dcvix.Hostname{"director.lab"},
+		Reserved: func() []dcvix.Hostname { return []dcvix.Hostname{"director.lab"} },
 	}
 	cfg.api = directorapi.Config{CA: s.CA, Authenticator: people(), Tokens: s.Tokens, Logger: logger}
 	for _, opt := range opts {

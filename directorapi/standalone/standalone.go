@@ -40,6 +40,7 @@ type Options struct {
 	OTP           dcvix.OTPMode // what a login form asks for; "" means never
 
 	Names     []string    // further host names and addresses of this director, beside those of the machine
+	Machine   Machine     // how those are found, again and again while the director runs
 	PolicyDir string      // folder of users.json and pools.json; "" means policydb in the director's folder
 	TokenKeys []token.Key // the first seals, all open; none means the key in token.key of the director's folder
 
@@ -72,7 +73,7 @@ type Server struct {
 
 	logger    *slog.Logger
 	authority *ca.Authority
-	identity  ca.Identity
+	names     *ownNames
 	dir       string
 	store     *sqlite.Store
 	policy    *session.PolicyDir
@@ -104,11 +105,11 @@ func Open(ctx context.Context, dir string, opts Options) (*Server, error) {
 }
 
 func (s *Server) open(ctx context.Context, opts Options) error {
-	if err := s.openCertificates(ctx, opts); err != nil {
+	replaced, err := s.openCertificates(ctx, opts)
+	if err != nil {
 		return err
 	}
 	s.policyDir = orDefault(opts.PolicyDir, filepath.Join(s.dir, PolicyFolder))
-	var err error
 	if s.policy, err = session.OpenPolicyDir(ctx, s.policyDir, s.logger); err != nil {
 		return err
 	}
@@ -119,6 +120,9 @@ func (s *Server) open(ctx context.Context, opts Options) error {
 	if err != nil {
 		return err
 	}
+	if replaced != nil {
+		s.renewed(ctx, replaced)
+	}
 	if s.store, err = s.openStore(ctx, filepath.Join(s.dir, DatabaseFile)); err != nil {
 		return err
 	}
@@ -126,7 +130,7 @@ func (s *Server) open(ctx context.Context, opts Options) error {
 		return err
 	}
 	s.broker, err = session.Open(ctx, session.Config{
-		Store: s.store, Agents: s.caller, Policy: s.policy, Audit: s.audit, Reserved: s.reserved(),
+		Store: s.store, Agents: s.caller, Policy: s.policy, Audit: s.audit, Reserved: s.reserved,
 		RegistrationToken: opts.RegistrationToken, PendingMax: opts.PendingMax, PendingPerAddress: opts.PendingPerAddress,
 		MaxAge: opts.MaxAge, Housekeeping: opts.Housekeeping, Now: opts.Now, Logger: s.logger,
 	})
@@ -141,19 +145,6 @@ func orDefault(path, def string) string {
 		return def
 	}
 	return path
-}
-
-func (s *Server) openCertificates(ctx context.Context, opts Options) error {
-	var err error
-	if s.authority, err = ca.Open(s.dir, ca.Config{Now: opts.Now}); err != nil {
-		return err
-	}
-	s.identity = Identity(ctx, opts.Names)
-	if _, err := s.authority.EnsureServer(s.dir, s.identity); err != nil {
-		return err
-	}
-	s.certs, err = ca.NewReloader(filepath.Join(s.dir, ca.ServerCertFile), filepath.Join(s.dir, ca.ServerKeyFile), s.logger)
-	return err
 }
 
 func (s *Server) openAPI(opts Options) error {
@@ -246,17 +237,6 @@ func (s *Server) clientTLS(now func() time.Time) *tls.Config {
 	}
 }
 
-// reserved are the names that no agent may have: those of the director itself.
-func (s *Server) reserved() []dcvix.Hostname {
-	names := []dcvix.Hostname{dcvix.DirectorCommonName}
-	for _, n := range s.identity.DNSNames {
-		if h, err := dcvix.ParseHostname(n); err == nil {
-			names = append(names, h)
-		}
-	}
-	return names
-}
-
 // Run does the director's background work, until ctx is done. It then returns nil.
 func (s *Server) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
@@ -266,26 +246,6 @@ func (s *Server) Run(ctx context.Context) error {
 	group.Go(func() error { return s.renew(ctx) })
 	group.Go(func() error { return s.Server.Run(ctx) })
 	return group.Wait()
-}
-
-// renew keeps the director's own certificate good.
-func (s *Server) renew(ctx context.Context) error {
-	tick := time.NewTicker(time.Hour)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
-		wrote, err := s.authority.EnsureServer(s.dir, s.identity)
-		if err == nil && wrote {
-			err = s.certs.Reload()
-		}
-		if err != nil {
-			s.logger.ErrorContext(ctx, "certificate of the director not renewed", slog.Any("err", err))
-		}
-	}
 }
 
 // Serve answers on a listener until ctx is done; then it lets requests that were

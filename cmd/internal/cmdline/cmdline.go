@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/dcvix/dcvix/cmd/internal/datadir"
+	"github.com/dcvix/dcvix/internal/private"
 )
 
 // A UsageError is a mistake in the command line or the configuration, as opposed
@@ -75,7 +76,7 @@ func WriteConfig(d Defaults, path string) error {
 	if err := d.WriteDefault(&b); err != nil {
 		return err
 	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := private.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL)
 	if errors.Is(err, fs.ErrExist) {
 		return Usage(fmt.Errorf("%s is there already: remove it, or write to another path", path))
 	}
