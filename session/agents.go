@@ -287,7 +287,7 @@ func (b *Broker) Revoke(ctx context.Context, id dcvix.AgentID) error {
 }
 
 // Reactivate trusts a revoked agent again, under its recorded name. The errors
-// wrap [ErrNotFound], [ErrWrongState], [ErrNoKey] and [ErrNameTaken].
+// wrap [ErrNotFound], [ErrWrongState], [ErrNoKey], [ErrNameReserved] and [ErrNameTaken].
 func (b *Broker) Reactivate(ctx context.Context, id dcvix.AgentID) error {
 	return b.transition(ctx, id, dcvix.AgentRevoked, dcvix.AgentRegistered)
 }
@@ -301,6 +301,9 @@ func (b *Broker) transition(ctx context.Context, id dcvix.AgentID, from, to dcvi
 		if to == dcvix.AgentRegistered {
 			if a.hasNoKey() {
 				return ErrNoKey
+			}
+			if _, err := b.certifiable(a.Hostname, a.Aliases); err != nil {
+				return err
 			}
 			if len(in.holders(id, a.names())) > 0 {
 				return ErrNameTaken
