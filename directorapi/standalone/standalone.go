@@ -137,7 +137,7 @@ func (s *Server) open(ctx context.Context, opts Options) error {
 	if err != nil {
 		return err
 	}
-	return s.openAPI(opts)
+	return s.openAPI(opts) //nolint:contextcheck // handlers have the contexts of their requests
 }
 
 func orDefault(path, def string) string {
