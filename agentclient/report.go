@@ -28,7 +28,8 @@ type lastSessions struct {
 	at   time.Time
 }
 
-// reportLoop reports at once and then regularly, one report at a time. It
+// reportLoop reports at once, again after a random part of the interval, and then
+// regularly, one report at a time. It
 // returns errEnrolAgain when the director does not know us, and else ctx's error
 // when ctx ends.
 func (a *Agent) reportLoop(ctx context.Context) error {
@@ -36,6 +37,7 @@ func (a *Agent) reportLoop(ctx context.Context) error {
 		<-ctx.Done()
 		return ctx.Err()
 	}
+	first := true
 	for failures := 0; ; {
 		if !a.certified() {
 			return a.expired(ctx)
@@ -48,12 +50,19 @@ func (a *Agent) reportLoop(ctx context.Context) error {
 			return a.refused(ctx, "report", err)
 		}
 		a.trouble(ctx, "report", err)
-		if err != nil {
+		switch {
+		case err != nil:
 			failures++
-			err = retryAfter(ctx, failures, maxRetry)
-		} else {
+			// Later than other calls are tried again: all hosts report, and the next
+			// report is due soon anyway.
+			err = retryAfter(ctx, failures+2, maxRetry)
+		case first:
+			// Hosts that got their power back together are not to report together.
+			first, failures = false, 0
+			err = a.untilNextReport(ctx, spread(a.cfg.UpdateInterval, a.cfg.UpdateInterval))
+		default:
 			failures = 0
-			err = a.untilNextReport(ctx)
+			err = a.untilNextReport(ctx, a.cfg.UpdateInterval)
 		}
 		if err != nil {
 			return err
@@ -61,8 +70,8 @@ func (a *Agent) reportLoop(ctx context.Context) error {
 	}
 }
 
-func (a *Agent) untilNextReport(ctx context.Context) error {
-	timer := time.NewTimer(a.cfg.UpdateInterval)
+func (a *Agent) untilNextReport(ctx context.Context, wait time.Duration) error {
+	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
@@ -88,15 +97,17 @@ func (a *Agent) report(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("write the report: %w", err)
 	}
-	answer, err := a.post(ctx, dcvix.PathAgentUpdate, body)
-	if err != nil {
+	err = a.ask(ctx, func(ctx context.Context, d *director) error {
+		answer, err := d.post(ctx, dcvix.PathAgentUpdate, body)
+		if err == nil && answer.status != http.StatusOK {
+			err = answer.refusal()
+		}
 		return err
+	})
+	if err == nil {
+		a.set(func(s *Status) { s.LastReport = a.cfg.Now() })
 	}
-	if answer.status != http.StatusOK {
-		return answer.refusal()
-	}
-	a.set(func(s *Status) { s.LastReport = a.cfg.Now() })
-	return nil
+	return err
 }
 
 // update says how the host is. What cannot be found out becomes a problem in it.

@@ -173,13 +173,12 @@ func TestManInTheMiddleOfAFirstUseIsVisible(t *testing.T) {
 		var at atomic.Pointer[director]
 		at.Store(d)
 		h.cfg.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
-			return at.Load().ln.Dial(ctx, network, address)
+			return at.Load().dial(ctx, network, address)
 		}
 		h.start()
 		time.Sleep(time.Minute)
 		at.Store(mitm)
-		_ = d.ln.Close()
-		d.with(func(d *director) { d.fault = cut })
+		d.goAway()
 		time.Sleep(10 * time.Minute)
 		assert.Contains(t, h.log.String(), "shows another certificate than before")
 		assert.Contains(t, h.log.String(), fingerprint(mitm))
