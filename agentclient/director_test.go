@@ -315,6 +315,9 @@ type host struct {
 	end      func() error
 }
 
+// errNoNetwork is what a resolver says without a network.
+var errNoNetwork = &net.DNSError{Err: "no such host", Name: directorName, IsNotFound: true}
+
 // newHost returns a host whose agent is not started yet.
 func newHost(t testing.TB, d *director, change func(*agentclient.Config)) *host {
 	dcv, err := dcvclitest.New(dcvclitest.Config{})
@@ -328,7 +331,7 @@ func newHost(t testing.TB, d *director, change func(*agentclient.Config)) *host 
 		Hostname:    "ws1.lab.example",
 		DCV:         cli,
 		Stats:       agentclienttest.Stats{},
-		Dial:        h.to(d),
+		Dial:        h.to(d), // a host of a site has no d, and another dialer
 		Listen:      func(context.Context, string, string) (net.Listener, error) { return h.ln, nil },
 		Logger:      slog.New(slog.NewTextHandler(io.MultiWriter(h.log, t.Output()), &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
@@ -342,7 +345,7 @@ func newHost(t testing.TB, d *director, change func(*agentclient.Config)) *host 
 func (h *host) to(d *director) func(context.Context, string, string) (net.Conn, error) {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		if h.off.Load() {
-			return nil, &net.DNSError{Err: "no such host", Name: directorName, IsNotFound: true}
+			return nil, errNoNetwork
 		}
 		return d.dial(ctx, network, address)
 	}
