@@ -27,6 +27,7 @@ const (
 	AuditAgentConflict   AuditAction = "agent.conflict"    // another key was shown under a known GUID
 	AuditAgentCertify    AuditAction = "agent.certify"     // a certificate was asked for by a registered agent
 	AuditAgentRenameWish AuditAction = "agent.rename-wish" // an agent asks for another name
+	AuditAgentForget     AuditAction = "agent.forget"      // an agent was deleted for its age
 	AuditPolicyReload    AuditAction = "policy.reload"
 	AuditCut             AuditAction = "audit.cut" // the record before was cut off by a crash and set aside
 )

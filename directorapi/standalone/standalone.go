@@ -128,7 +128,7 @@ func (s *Server) open(ctx context.Context, opts Options) error {
 		return err
 	}
 	s.broker, err = session.Open(ctx, session.Config{
-		Store: s.store, Agents: s.caller, Policy: s.policy, Reserved: s.reserved(),
+		Store: s.store, Agents: s.caller, Policy: s.policy, Audit: s.audit, Reserved: s.reserved(),
 		RegistrationToken: opts.RegistrationToken, PendingMax: opts.PendingMax, PendingPerAddress: opts.PendingPerAddress,
 		MaxAge: opts.MaxAge, Housekeeping: opts.Housekeeping, Now: opts.Now, Logger: s.logger,
 	})
