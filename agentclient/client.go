@@ -37,6 +37,12 @@ func (r *refusal) Error() string {
 	return fmt.Sprintf("the director answers with status %d: %s", r.status, r.text)
 }
 
+// refusedWith says whether err is an answer of the director with that status.
+func refusedWith(err error, status int) bool {
+	refused, ok := errors.AsType[*refusal](err)
+	return ok && refused.status == status
+}
+
 type reply struct {
 	status int
 	body   []byte

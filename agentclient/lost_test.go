@@ -158,6 +158,8 @@ func TestLostKeyMakesANewAgentBesideTheOrphan(t *testing.T) {
 				assert.Equal(t, orphan.Hostname, fresh.Hostname)
 				assert.Len(t, s.agents(""), 2, "one new entry, however often it asks")
 				assert.Equal(t, dcvix.AgentRegistered, s.entry(orphan.GUID).State)
+				assert.Equal(t, id, s.entry(orphan.GUID).OrphanedBy, "the orphan is shown as such")
+				assert.Empty(t, fresh.OrphanedBy)
 
 				admin, done := s.admin()
 				defer done()

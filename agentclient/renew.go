@@ -43,7 +43,7 @@ func (a *Agent) renewLoop(ctx context.Context) error {
 		var err error
 		if ca.ShouldRenew(now, cert) {
 			err = a.ask(ctx, a.renew)
-			if refused := (*refusal)(nil); errors.As(err, &refused) && refused.status == http.StatusUnauthorized {
+			if refusedWith(err, http.StatusUnauthorized) {
 				return a.refused(ctx, "renew", err)
 			}
 		}

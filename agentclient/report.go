@@ -3,7 +3,6 @@ package agentclient
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"math"
@@ -37,7 +36,7 @@ func (a *Agent) reportLoop(ctx context.Context) error {
 		<-ctx.Done()
 		return ctx.Err()
 	}
-	first := true
+	first, renamed := true, false
 	for failures := 0; ; {
 		if !a.certified() {
 			return a.expired(ctx)
@@ -46,10 +45,11 @@ func (a *Agent) reportLoop(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if refused := (*refusal)(nil); errors.As(err, &refused) && refused.status == http.StatusUnauthorized {
+		if refusedWith(err, http.StatusUnauthorized) {
 			return a.refused(ctx, "report", err)
 		}
 		a.trouble(ctx, "report", err)
+		renamed = a.sayName(ctx, err, renamed)
 		switch {
 		case err != nil:
 			failures++
@@ -68,6 +68,21 @@ func (a *Agent) reportLoop(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// sayName registers again when reports begin to be refused, since the host may
+// have another name than the director recorded: it notes the wish for an admin.
+// When they are taken again, the new certificate has the new name. It returns
+// whether the wish is said and the name not yet certified.
+func (a *Agent) sayName(ctx context.Context, reported error, said bool) bool {
+	refused := refusedWith(reported, http.StatusForbidden)
+	if refused == said || !refused && reported != nil {
+		return said
+	}
+	if err := a.ask(ctx, a.register); err != nil {
+		return said
+	}
+	return refused
 }
 
 func (a *Agent) untilNextReport(ctx context.Context, wait time.Duration) error {

@@ -185,7 +185,7 @@ func TestOnlyTheDirectorIsLetIn(t *testing.T) {
 		"another leaf of the CA with the director's name": func(t *testing.T, h *host) *tls.Config {
 			return callerConf(t, h.director, "intranet", directorName)
 		},
-		"a director of the CA with another name": func(t *testing.T, h *host) *tls.Config {
+		"another leaf of an enterprise CA with the director's common name but not the name that is dialled": func(t *testing.T, h *host) *tls.Config {
 			return callerConf(t, h.director, dcvix.DirectorCommonName, "other.example")
 		},
 		"a director of another CA": func(t *testing.T, h *host) *tls.Config {
@@ -211,6 +211,25 @@ func TestOnlyTheDirectorIsLetIn(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestRefusalsOfCallersThatOurCAKnowsAreSaidOnceAMinute(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		d, stranger := newDirector(t), newDirector(t)
+		h := enrolled(t, d, hourly)
+		refused(t, h, callerConf(t, stranger, dcvix.DirectorCommonName, directorName))
+		assert.Zero(t, h.log.count("a caller was refused"), "strangers are no news")
+		for range 5 {
+			refused(t, h, callerConf(t, d, dcvix.AgentCommonName+"x", directorName))
+		}
+		assert.Equal(t, 1, h.log.count("a caller was refused"))
+		assert.Contains(t, h.log.String(), "and not the director")
+		time.Sleep(time.Minute)
+		refused(t, h, callerConf(t, d, dcvix.DirectorCommonName, "intranet.example"))
+		assert.Equal(t, 2, h.log.count("a caller was refused"))
+		assert.Contains(t, h.log.String(), "does not name "+directorName+": add that to server_names of the director")
+		h.stop()
+	})
 }
 
 // refused checks that the agent lets nobody in who shows itself so.
