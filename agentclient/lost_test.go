@@ -313,7 +313,7 @@ func TestManInTheMiddleLaterGetsNothing(t *testing.T) {
 		s.approveAll(dcvix.ApproveRequest{})
 		time.Sleep(time.Minute)
 		s.mu.Lock()
-		real := s.ln
+		director := s.ln
 		s.ln = mitm.ln // every new connection ends there
 		s.mu.Unlock()
 		time.Sleep(37 * time.Hour)
@@ -323,7 +323,7 @@ func TestManInTheMiddleLaterGetsNothing(t *testing.T) {
 		assert.Empty(t, mitm.agents(""))
 
 		s.mu.Lock()
-		s.ln = real
+		s.ln = director
 		s.mu.Unlock()
 		time.Sleep(6 * time.Minute)
 		for _, h := range []*host{reports, renews} {
