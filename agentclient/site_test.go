@@ -43,7 +43,7 @@ type site struct {
 func newSite(t *testing.T) *site { return makeSite(t, false) }
 
 // newSiteForMonths returns a director that does not look at its policy files and
-// certificates every second or two: a month of that takes most of a minute.
+// certificates every few seconds: a month of that takes long.
 func newSiteForMonths(t *testing.T) *site { return makeSite(t, true) }
 
 func makeSite(t *testing.T, months bool) *site {

@@ -32,6 +32,9 @@ func (b *Broker) Register(ctx context.Context, r Registration) (Agent, error) {
 	if !known {
 		return Agent{}, b.admitPending(ctx, r)
 	}
+	if a.hasNoKey() {
+		return Agent{}, ErrRevoked
+	}
 	if a.KeyHash != r.KeyHash {
 		return Agent{}, b.noteConflict(ctx, a, r)
 	}
@@ -133,7 +136,7 @@ func (b *Broker) Authorize(id dcvix.AgentID, key KeyHash) (Agent, error) {
 	switch {
 	case !ok || a.State == dcvix.AgentPending:
 		return Agent{}, ErrNotFound
-	case a.KeyHash != key:
+	case a.KeyHash != key || a.hasNoKey():
 		return Agent{}, ErrKeyMismatch
 	case a.State != dcvix.AgentRegistered:
 		return Agent{}, ErrRevoked
@@ -146,7 +149,7 @@ func (b *Broker) Authorize(id dcvix.AgentID, key KeyHash) (Agent, error) {
 // [ErrRevoked], and the certificate must not be handed out.
 func (b *Broker) Certified(ctx context.Context, id dcvix.AgentID, key KeyHash, serial string) error {
 	err := b.register.update(ctx, func(agents []*Agent, _ *draft) error {
-		if agents[0].State != dcvix.AgentRegistered || agents[0].KeyHash != key {
+		if agents[0].State != dcvix.AgentRegistered || agents[0].KeyHash != key || agents[0].hasNoKey() {
 			return ErrRevoked
 		}
 		agents[0].Serial = serial
@@ -282,7 +285,7 @@ func (b *Broker) Revoke(ctx context.Context, id dcvix.AgentID) error {
 }
 
 // Reactivate trusts a revoked agent again, under its recorded name. The errors
-// wrap [ErrNotFound], [ErrWrongState] and [ErrNameTaken].
+// wrap [ErrNotFound], [ErrWrongState], [ErrNoKey] and [ErrNameTaken].
 func (b *Broker) Reactivate(ctx context.Context, id dcvix.AgentID) error {
 	return b.transition(ctx, id, dcvix.AgentRevoked, dcvix.AgentRegistered)
 }
@@ -294,6 +297,9 @@ func (b *Broker) transition(ctx context.Context, id dcvix.AgentID, from, to dcvi
 			return ErrWrongState
 		}
 		if to == dcvix.AgentRegistered {
+			if a.hasNoKey() {
+				return ErrNoKey
+			}
 			if len(in.holders(id, a.names())) > 0 {
 				return ErrNameTaken
 			}

@@ -9,7 +9,8 @@ import (
 	"github.com/dcvix/dcvix"
 )
 
-// A KeyHash is the SHA-256 of a public key (SPKI).
+// A KeyHash is the SHA-256 of a public key (SPKI). The zero KeyHash is of no key:
+// nobody holds it, and an entry that has it lets nobody in.
 type KeyHash [sha256.Size]byte
 
 // An Agent is an entry of the register: a DCV host as the director knows it for
@@ -17,7 +18,7 @@ type KeyHash [sha256.Size]byte
 type Agent struct {
 	ID      dcvix.AgentID
 	State   dcvix.AgentState
-	KeyHash KeyHash // pinned at first sight
+	KeyHash KeyHash // pinned at first sight; zero for a revoked entry that was imported without its key
 
 	Hostname  dcvix.Hostname   // recorded; the only name its certificate gets, besides Aliases
 	Requested dcvix.Hostname   // the other name it last asked for; "" when none
@@ -38,6 +39,9 @@ type Agent struct {
 func (a *Agent) names() []dcvix.Hostname {
 	return append([]dcvix.Hostname{a.Hostname}, a.Aliases...)
 }
+
+// hasNoKey says that no key is pinned, so that nobody can prove to be this agent.
+func (a *Agent) hasNoKey() bool { return a.KeyHash == KeyHash{} }
 
 func (a Agent) clone() Agent {
 	a.Aliases = slices.Clone(a.Aliases)
