@@ -29,14 +29,14 @@ func TestAClockOffByTenMinutesDoesNoHarm(t *testing.T) {
 					d, c := newDirector(t), &clock{}
 					c.wrongBy(off)
 					d.approved = true
-					h := newHost(t, d, func(cfg *agentclient.Config) { cfg.Now, cfg.UpdateInterval = c.now, 10*time.Minute })
+					h := newHost(t, d, func(cfg *agentclient.Config) { cfg.Now, cfg.UpdateInterval = c.now, 4*time.Hour })
 					prepare(t, h, d)
 					h.start()
 					synctest.Wait()
 					assert.Equal(t, agentclient.Enrolled, h.Status().State, h.log.String())
 					assert.NotZero(t, h.Status().LastReport)
 					assert.Equal(t, http.StatusOK, call(t, h, http.MethodGet, dcvix.PathHealth, "").status, "it takes the director's calls")
-					time.Sleep(3 * day)
+					time.Sleep(37 * time.Hour)
 					asked, renewals, _ := d.counts()
 					assert.Equal(t, 1, asked)
 					assert.Positive(t, renewals)
@@ -137,9 +137,9 @@ func TestAClockThatJumpsWhileEnrolledIsSaidAndMended(t *testing.T) {
 func TestACertificateOfTheDirectorThatRanOutIsSaid(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		d := newDirector(t)
-		h := enrolled(t, d, hourly)
+		h := enrolled(t, d, func(cfg *agentclient.Config) { cfg.UpdateInterval = 12 * time.Hour })
 		d.with(func(d *director) { d.stale = true }) // nobody renews it
-		time.Sleep(90*day + time.Hour)
+		time.Sleep(90*day + 13*time.Hour)
 		assert.Contains(t, h.Status().Trouble, "the certificate of the director was good until ")
 		assert.Contains(t, h.Status().Trouble, "look after the clock and the certificate of the director")
 		refused(t, h, reissued(t, d, expiredNow))

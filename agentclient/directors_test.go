@@ -188,7 +188,7 @@ func TestWithoutAnyDirectorTheLogSaysWhyOfEachOnce(t *testing.T) {
 		p.first.goAway()
 		p.second.with(func(d *director) { d.names = []string{"elsewhere.example"} })
 		h := p.host(t, nil).start()
-		time.Sleep(6 * time.Hour)
+		time.Sleep(2 * time.Hour)
 		assert.Equal(t, 1, h.log.count("did not take a call"), h.log.String())
 		assert.Equal(t, "no director answers: "+
 			directorName+": the director cannot be reached: dial: connection refused; "+

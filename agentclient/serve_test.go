@@ -217,7 +217,9 @@ func TestRefusalsOfCallersThatOurCAKnowsAreSaidOnceAMinute(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		d, stranger := newDirector(t), newDirector(t)
 		h := enrolled(t, d, hourly)
-		refused(t, h, callerConf(t, stranger, dcvix.DirectorCommonName, directorName))
+		unknown := callerConf(t, stranger, dcvix.DirectorCommonName, directorName)
+		unknown.RootCAs = d.ca.Pool()
+		refused(t, h, unknown)
 		assert.Zero(t, h.log.count("a caller was refused"), "strangers are no news")
 		for range 5 {
 			refused(t, h, callerConf(t, d, dcvix.AgentCommonName+"x", directorName))

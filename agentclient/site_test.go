@@ -79,7 +79,6 @@ func (s *site) start() {
 	defer s.mu.Unlock()
 	s.server, s.ln = server, ln
 	s.end = sync.OnceFunc(func() {
-		_ = ln.Close()
 		cancel()
 		running.Wait()
 		assert.NoError(s.t, server.Close())
