@@ -64,7 +64,7 @@ func TestARevokedAgentAsksOnAndComesBackWhenReactivated(t *testing.T) {
 		s := newSite(t)
 		h := s.host("ws1.localhost", everyMinute)
 		synctest.Wait()
-		s.approveAll(dcvix.ApproveRequest{})
+		s.approveAll()
 		time.Sleep(time.Minute)
 		id := h.Status().GUID
 		s.as(func(admin *client.Client) error { return admin.Revoke(t.Context(), id) })
@@ -99,7 +99,7 @@ func TestADeniedAgentWaitsAndIsSeenAgainAfterADay(t *testing.T) {
 		assert.Empty(t, s.agents(""))
 		time.Sleep(2 * time.Hour)
 		require.Len(t, s.agents(dcvix.AgentPending), 1)
-		s.approveAll(dcvix.ApproveRequest{})
+		s.approveAll()
 		time.Sleep(30 * time.Second)
 		assert.Equal(t, agentclient.Enrolled, h.Status().State)
 		s.stopAll(h)
@@ -117,7 +117,7 @@ func TestARealDirectorIsReachedByAddressAndByEveryNameItHas(t *testing.T) {
 			hosts = append(hosts, s.host(name, func(c *agentclient.Config) { c.DirectorURL, c.CAFingerprint = url, s.fingerprint() }))
 		}
 		synctest.Wait()
-		s.approveAll(dcvix.ApproveRequest{})
+		s.approveAll()
 		time.Sleep(30 * time.Second)
 		for _, h := range hosts {
 			assert.NotZero(t, h.Status().LastReport, h.log.String())
@@ -139,7 +139,9 @@ func TestARealDirectorUnderANameItDoesNotHaveIsRefusedWithTheRemedy(t *testing.T
 					prepare(s, c)
 				})
 				synctest.Wait()
-				s.approveAll(dcvix.ApproveRequest{})
+				if len(s.agents(dcvix.AgentPending)) > 0 { // on first use the name is looked at when there is a CA to trust
+					s.approveAll()
+				}
 				time.Sleep(time.Hour)
 				assert.NotEqual(t, agentclient.Enrolled, h.Status().State)
 				assert.Contains(t, h.Status().Trouble, "does not name alias.example: dial it by a name in its certificate, or add this one to server_names of the director")

@@ -140,17 +140,23 @@ func (s *site) agents(state dcvix.AgentState) []dcvix.Agent {
 	return agents
 }
 
-// approveAll is one click for each agent that waits; it returns how many did.
-func (s *site) approveAll(how dcvix.ApproveRequest) int {
+// approveAll approves the agents that wait, in one call; it returns how many.
+func (s *site) approveAll() int {
 	s.t.Helper()
 	admin, done := s.admin()
 	defer done()
 	waiting, err := admin.Agents(s.t.Context(), dcvix.AgentPending)
 	require.NoError(s.t, err)
+	ids := make([]dcvix.AgentID, 0, len(waiting))
 	for _, a := range waiting {
-		require.NoError(s.t, admin.Approve(s.t.Context(), a.GUID, how), a.Hostname)
+		ids = append(ids, a.GUID)
 	}
-	return len(waiting)
+	results, err := admin.ApproveMany(s.t.Context(), ids)
+	require.NoError(s.t, err)
+	for _, r := range results {
+		require.Equal(s.t, http.StatusOK, r.Status, r.Detail)
+	}
+	return len(results)
 }
 
 // host starts an agent of that name, which nobody has approved yet. It reports
@@ -184,7 +190,7 @@ func (s *site) enrolled(names ...string) []*host {
 		hosts = append(hosts, s.host(name, nil))
 	}
 	synctest.Wait()
-	require.Equal(s.t, len(names), s.approveAll(dcvix.ApproveRequest{}))
+	require.Equal(s.t, len(names), s.approveAll())
 	time.Sleep(30 * time.Second)
 	for _, h := range hosts {
 		require.Equal(s.t, agentclient.Enrolled, h.Status().State, "seen within 30 s: %s", h.log)

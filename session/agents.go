@@ -195,7 +195,7 @@ type Approval struct {
 
 // Approve registers a pending agent under the name it asked for, or accepts the
 // name that a registered agent wishes. The errors wrap [ErrNotFound],
-// [ErrWrongState], [ErrNameReserved] and [ErrNameTaken].
+// [ErrWrongState], [ErrNameReserved] and, as a [NameTakenError], [ErrNameTaken].
 func (b *Broker) Approve(ctx context.Context, id dcvix.AgentID, how Approval) error {
 	a, ok := b.register.get(id)
 	if !ok {
@@ -215,7 +215,8 @@ func (b *Broker) Approve(ctx context.Context, id dcvix.AgentID, how Approval) er
 	}
 	older := b.register.holders(id, names)
 	if len(older) > 0 && !how.Replace {
-		return fmt.Errorf("agent %s as %s: %w", id, name, ErrNameTaken)
+		holds, _ := b.register.get(older[0])
+		return fmt.Errorf("agent %s as %s: %w", id, name, &NameTakenError{Asks: a, Holds: holds})
 	}
 	err = b.register.update(ctx, b.approval(names, a), append([]dcvix.AgentID{id}, older...)...)
 	if err != nil {
@@ -259,7 +260,7 @@ func (b *Broker) approval(names []dcvix.Hostname, saw Agent) func([]*Agent, *dra
 		}
 		for _, other := range in.holders(a.ID, names) {
 			if !slices.ContainsFunc(replaced, func(r *Agent) bool { return r.ID == other }) {
-				return ErrNameTaken
+				return &NameTakenError{Asks: saw, Holds: in.holder(other)}
 			}
 		}
 		for _, r := range replaced {

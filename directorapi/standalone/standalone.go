@@ -295,13 +295,25 @@ func (s *Server) renew(ctx context.Context) error {
 // itself, or one of its halves.
 func (s *Server) Serve(ctx context.Context, l net.Listener, h http.Handler) error {
 	server := directorapi.HTTPServer(h, s.TLSConfig(), s.logger)
+	return serve(ctx, server, l, func() error { return server.ServeTLS(l, "", "") })
+}
+
+// ServeControl is Serve for [directorapi.Server.Control], on a Unix socket that
+// the operator alone can connect to, and without TLS; see
+// [directorapi.ControlServer].
+func (s *Server) ServeControl(ctx context.Context, l net.Listener) error {
+	server := directorapi.ControlServer(s.Control(), s.logger)
+	return serve(ctx, server, l, func() error { return server.Serve(l) })
+}
+
+func serve(ctx context.Context, server *http.Server, l net.Listener, begin func() error) error {
 	stopped := make(chan error, 1)
 	stop := context.AfterFunc(ctx, func() {
 		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
 		defer cancel()
 		stopped <- server.Shutdown(grace)
 	})
-	err := server.ServeTLS(l, "", "")
+	err := begin()
 	if stop() { // it failed by itself
 		return fmt.Errorf("serve on %s: %w", l.Addr(), err)
 	}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -45,13 +46,14 @@ func NoWords(_ *cobra.Command, args []string) error {
 	return nil
 }
 
-// TwoDashes writes -conf, -version and -help, the spelling of the 0.1
-// generation, with two dashes. It leaves alone what follows "--".
-func TwoDashes(args []string) []string {
+// TwoDashes writes -conf, -version, -help and the given names, the spelling of the
+// 0.1 generation, with two dashes. It leaves alone what follows "--".
+func TwoDashes(args []string, names ...string) []string {
+	names = append([]string{"conf", "version", "help"}, names...)
 	out := make([]string, len(args))
 	for i, arg := range args {
 		name, _, _ := strings.Cut(arg, "=")
-		if name == "-conf" || name == "-version" || name == "-help" {
+		if short, one := strings.CutPrefix(name, "-"); one && slices.Contains(names, short) {
 			arg = "-" + arg
 		}
 		out[i] = arg
