@@ -188,7 +188,7 @@ func (a *Agent) use(chain []*x509.Certificate) {
 	}
 	a.pair.Store(pair)
 	a.set(func(s *Status) { s.NotAfter = chain[0].NotAfter })
-	a.client.CloseIdleConnections()
+	a.closeIdle()
 }
 
 // certified says whether there is a certificate that has not run out.
