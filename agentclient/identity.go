@@ -39,7 +39,7 @@ func (a *Agent) path(file string) string { return filepath.Join(a.cfg.StateDir, 
 
 // open reads the state folder and makes what is missing.
 func (a *Agent) open(ctx context.Context) error {
-	if err := os.MkdirAll(a.cfg.StateDir, 0o700); err != nil {
+	if err := ca.MakeFolder(a.cfg.StateDir, 0o700); err != nil {
 		return fmt.Errorf("make the state folder: %w", err)
 	}
 	key, err := a.openKey(ctx)

@@ -59,7 +59,7 @@ func Open(dir string, cfg Config) (*Authority, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := MakeFolder(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("create %s for the CA: %w", dir, err)
 	}
 	a := &Authority{now: cfg.Now}

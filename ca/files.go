@@ -15,6 +15,34 @@ import (
 	"path/filepath"
 )
 
+// MakeFolder makes a folder for keys, certificates or what else must not be lost,
+// and those above it that are absent, as [os.MkdirAll] does. It sees that the
+// folder and the names in it outlast a power cut, also those that a process made
+// which was killed before it could.
+func MakeFolder(path string, perm fs.FileMode) error {
+	if err := os.MkdirAll(path, perm); err != nil {
+		return err
+	}
+	if err := syncFolder(path); err != nil {
+		return err
+	}
+	above, err := filepath.Abs(path)
+	for err == nil && above != filepath.Dir(above) {
+		above = filepath.Dir(above)
+		_ = syncFolder(above) // may be closed to us; who made it sees to it then
+	}
+	return err
+}
+
+func syncFolder(path string) error {
+	root, err := os.OpenRoot(path)
+	if err != nil {
+		return fmt.Errorf("sync folder: %w", err)
+	}
+	defer root.Close() //nolint:errcheck // nothing was written through it
+	return syncDir(root)
+}
+
 // WriteFile writes data to path in one step: whoever reads the file, even after
 // a power cut, finds the old content or the new one, whole. The file never has
 // more permissions than perm, not even while it is written. Writers of the same

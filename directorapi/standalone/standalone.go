@@ -110,7 +110,10 @@ func (s *Server) open(ctx context.Context, opts Options) error {
 		return err
 	}
 	s.policyDir = orDefault(opts.PolicyDir, filepath.Join(s.dir, PolicyFolder))
-	var err error
+	err := makePolicy(s.policyDir)
+	if err != nil {
+		return err
+	}
 	if s.policy, err = session.OpenPolicyDir(ctx, s.policyDir, s.logger); err != nil {
 		return err
 	}

@@ -119,7 +119,11 @@ func (l *Log) recover() (cut int64, err error) {
 	if err := l.openFile(); err != nil {
 		return 0, err
 	}
-	last, whole, err := lastLine(l.file, l.size)
+	end, err := beforeZeroes(l.file, l.size)
+	if err != nil {
+		return 0, err
+	}
+	last, whole, err := lastLine(l.file, end)
 	if err != nil {
 		return 0, fmt.Errorf("%s: %w", l.cfg.Path, err)
 	}
@@ -136,6 +140,22 @@ func (l *Log) recover() (cut int64, err error) {
 	return cut, l.tailOfOlder()
 }
 
+// beforeZeroes returns where the lines begin that a power cut spoiled: the first
+// with a zero byte, among what one write may have brought. A file that has grown
+// holds zeroes where a write was lost, and no record has one.
+func beforeZeroes(f io.ReaderAt, size int64) (int64, error) {
+	from := max(0, size-maxWrite)
+	data := make([]byte, size-from)
+	if _, err := f.ReadAt(data, from); err != nil && !errors.Is(err, io.EOF) {
+		return 0, err
+	}
+	zero := bytes.IndexByte(data, 0)
+	if zero < 0 {
+		return size, nil
+	}
+	return from + int64(bytes.LastIndexByte(data[:zero], '\n')) + 1, nil
+}
+
 // setAside moves what is behind the last whole line to a file of its own.
 func (l *Log) setAside(whole int64) error {
 	rest := make([]byte, l.size-whole)
@@ -147,7 +167,7 @@ func (l *Log) setAside(whole int64) error {
 		return err
 	}
 	_, err = f.Write(rest)
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+	if err := errors.Join(err, f.Sync(), f.Close(), syncDir(filepath.Dir(l.cfg.Path))); err != nil {
 		return err
 	}
 	return errors.Join(l.file.Truncate(whole), l.file.Sync())

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"github.com/dcvix/dcvix/ca"
 )
 
 // ErrInUse says that another process holds the folder.
@@ -31,7 +33,7 @@ func Open(path, where string) (*Dir, error) {
 	unusable := func(err error) error {
 		return fmt.Errorf("the data folder cannot be used: %w (%s)", Explain(err), where)
 	}
-	if err := os.MkdirAll(path, 0o700); err != nil {
+	if err := ca.MakeFolder(path, 0o700); err != nil {
 		return nil, unusable(err)
 	}
 	f, err := os.OpenFile(filepath.Join(path, lockFile), os.O_RDWR|os.O_CREATE, 0o600)

@@ -1,0 +1,276 @@
+package directorcmd_test
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/fstest"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/dcvix/dcvix"
+	"github.com/dcvix/dcvix/auth/authtest"
+	"github.com/dcvix/dcvix/ca"
+	"github.com/dcvix/dcvix/cmd/internal/crashtest"
+	"github.com/dcvix/dcvix/directorapi/standalone"
+	"github.com/dcvix/dcvix/session"
+	"github.com/dcvix/dcvix/session/auditfile"
+)
+
+// live lets a director see every kind of act: it starts for the first time, is
+// killed, is started again and stopped, and comes up with other names and a record
+// that was cut off.
+func (s *site) live() {
+	t := s.t
+	s.start(s.rec.Run)
+	s.admin = s.login(dcvix.PathAdminLogin, "root")
+	s.done("the admin logs in", session.AuditLogin)
+	a, b, c, d := newHost(t, "ws1"), newHost(t, "ws2"), newHost(t, "ws3"), newHost(t, "ws1")
+	s.enrol(a)
+	s.renew(a)
+	s.done("ws1 renews", session.AuditAgentCertify)
+	other := &host{id: a.id, key: newKey(t), name: "ws1"}
+	s.register(other, http.StatusUnauthorized)
+	s.done("another key asks as ws1", session.AuditAgentConflict)
+	s.enrol(b)
+	s.act(dcvix.PathAdminAgentRevoke, b, nil)
+	s.done("ws2 is revoked", session.AuditAgentRevoke)
+	s.act(dcvix.PathAdminAgentReactivate, b, nil)
+	s.done("ws2 is reactivated", session.AuditAgentReactivate)
+	s.register(c, http.StatusForbidden)
+	s.done("ws3 asks", session.AuditAgentRegister)
+	s.act(dcvix.PathAdminAgentDeny, c, nil)
+	s.now.denied = append(s.now.denied, c)
+	s.done("ws3 is denied", session.AuditAgentDeny)
+	s.register(d, http.StatusForbidden)
+	s.done("a new ws1 asks", session.AuditAgentRegister)
+	s.act(dcvix.PathAdminAgentApprove, d, dcvix.ApproveRequest{Replace: true})
+	s.done("the new ws1 replaces the old one", session.AuditAgentApprove)
+	alice := s.login(dcvix.PathUserLogin, "alice")
+	s.done("alice logs in", session.AuditLogin)
+	s.logout(alice)
+	s.done("alice logs out", session.AuditLogout)
+	s.stop(syscall.SIGKILL)
+
+	s.start(s.rec.Continue)
+	s.register(d, http.StatusOK)
+	s.done("the new ws1 has a certificate", session.AuditAgentCertify)
+	s.stop(syscall.SIGTERM)
+
+	text, err := os.ReadFile(s.conf)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(s.conf, []byte(strings.Replace(string(text), "director.example", "other.example", 1)), 0o600))
+	f, err := os.OpenFile(s.file(standalone.AuditFile), os.O_WRONLY|os.O_APPEND, 0)
+	require.NoError(t, err)
+	_, err = f.WriteString(cutOff)
+	require.NoError(t, errors.Join(err, f.Close()))
+	s.start(s.rec.Run)
+	s.enrol(newHost(t, "ws4"))
+	s.stop(syscall.SIGTERM)
+}
+
+// cutOff is the beginning of a record that nobody was answered for.
+const cutOff = `{"prev":"00`
+
+func TestNoCrashOfTheDirectorLosesWhatItAnswered(t *testing.T) {
+	s := newSite(t)
+	s.live()
+	checked := make(map[string]bool)
+	states, moments := 0, 0
+	dir := scratch(t)
+	for m := range s.rec.Moments() {
+		moments++
+		for state := range m.Disk.States(m.Full) {
+			states++
+			before, after := s.around(m)
+			key := fmt.Sprintf("%x %d", state.Tree.Hash(), before)
+			if checked[key] {
+				continue
+			}
+			checked[key] = true
+			at := filepath.Join(dir, fmt.Sprint(len(checked)))
+			require.NoError(t, state.Tree.WriteTo(at))
+			if err := s.check(t.Context(), at, s.history[:before], s.history[:after]); err != nil {
+				t.Errorf("a crash after %s, when %q was the last act answered; %s: %v", m.Op, s.said(before), state.How, err)
+			}
+			require.NoError(t, os.RemoveAll(at))
+		}
+		if t.Failed() {
+			t.FailNow()
+		}
+	}
+	t.Logf("%d operations, %d states of which %d differ", moments, states, len(checked))
+}
+
+// scratch returns a folder for what needs no real disk.
+func scratch(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "crash")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}
+
+// around returns how many acts were answered before a crash at that moment, and
+// how many may have been done.
+func (s *site) around(m crashtest.Moment) (answered, done int) {
+	for answered < len(s.history) && s.history[answered].at.Before(m.Next) {
+		answered++
+	}
+	return answered, min(answered+1, len(s.history))
+}
+
+func (s *site) said(n int) string {
+	if n == 0 {
+		return "nothing"
+	}
+	return s.history[n-1].act
+}
+
+// check opens a director on what a crash left and looks for what must be there.
+// Answered and done are the acts that certainly, and at most, took place.
+func (s *site) check(ctx context.Context, dir string, answered, done []known) error {
+	data := filepath.Join(dir, "data")
+	d, err := standalone.Open(ctx, data, standalone.Options{
+		Authenticator: authtest.Static{}, PolicyDir: filepath.Join(dir, "policydb"), Pages: fstest.MapFS{"index.html": {}},
+		Logger: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		return fmt.Errorf("the director does not come up: %w", err)
+	}
+	defer func() { _ = d.Close() }()
+	if err := private(data); err != nil {
+		return err
+	}
+	if len(answered) == 0 {
+		return nil
+	}
+	a := answered[len(answered)-1]
+	if got := ca.FingerprintOf(d.CA().Certificate()).String(); got != a.ca {
+		return fmt.Errorf("the CA is %s and was %s", got, a.ca)
+	}
+	return errors.Join(register(d, a, done[len(done)-1]), denials(ctx, d, a), certificates(d, a), logins(ctx, d, a, done[len(done)-1]),
+		onRecord(ctx, d, filepath.Join(data, standalone.AuditFile), a))
+}
+
+// private returns an error when others can read what they must not.
+func private(data string) error {
+	return filepath.WalkDir(data, func(file string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		info, err := e.Info()
+		if err != nil {
+			return err
+		}
+		public := slices.Contains([]string{".pem", ".crt"}, path.Ext(strings.TrimSuffix(file, ".tmp")))
+		if !public && info.Mode().Perm() != 0o600 {
+			return fmt.Errorf("%s has the permissions %v", file, info.Mode().Perm())
+		}
+		return nil
+	})
+}
+
+// register compares the register with what was answered, or would have been next.
+func register(d *standalone.Server, answered, next known) error {
+	var got []entry
+	for _, a := range d.Broker().Agents("") {
+		got = append(got, entry{
+			ID: a.ID, State: a.State, Hostname: a.Hostname, Requested: a.Requested, Fingerprint: ca.Fingerprint(a.KeyHash).String(),
+			Serial: a.Serial, Aliases: joined(a.Aliases), Conflict: a.Conflict,
+		})
+	}
+	if !slices.Equal(got, answered.agents) && !slices.Equal(got, next.agents) {
+		return fmt.Errorf("the register is\n%v\nand was\n%v\nor going to be\n%v", got, answered.agents, next.agents)
+	}
+	return nil
+}
+
+func denials(ctx context.Context, d *standalone.Server, answered known) error {
+	for _, h := range answered.denied {
+		key, err := ca.KeyFingerprint(h.key.Public())
+		if err != nil {
+			return err
+		}
+		_, err = d.Broker().Register(ctx, session.Registration{ID: h.id, KeyHash: session.KeyHash(key), Hostname: dcvix.Hostname(h.name), Address: "192.0.2.1"})
+		if _, known := d.Broker().Agent(h.id); known || !errors.Is(err, session.ErrPending) {
+			return fmt.Errorf("%s was denied and makes a new entry (%w)", h.name, err)
+		}
+	}
+	return nil
+}
+
+// certificates looks whether who was given a certificate can use it.
+func certificates(d *standalone.Server, answered known) error {
+	for id, text := range answered.certs {
+		chain, err := ca.ParseCerts([]byte(text))
+		if err != nil {
+			return err
+		}
+		if _, err := chain[0].Verify(x509.VerifyOptions{Roots: d.CA().Pool(), KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}); err != nil {
+			return fmt.Errorf("the certificate of %s: %w", chain[0].DNSNames, err)
+		}
+		key, err := ca.KeyFingerprint(chain[0].PublicKey)
+		if err != nil {
+			return err
+		}
+		a, _ := d.Broker().Agent(id)
+		_, err = d.Broker().Authorize(id, session.KeyHash(key))
+		if good := a.State == dcvix.AgentRegistered; good != (err == nil) {
+			return fmt.Errorf("the agent %s is %s, and its certificate is met with: %w", chain[0].DNSNames, a.State, err)
+		}
+	}
+	return nil
+}
+
+// logins looks whether those are logged in who must be, and those out.
+func logins(ctx context.Context, d *standalone.Server, answered, next known) error {
+	status := func(cookie string) int {
+		req := httptest.NewRequestWithContext(ctx, http.MethodGet, dcvix.PathUserServers, nil)
+		req.AddCookie(&http.Cookie{Name: dcvix.CookieName, Value: cookie})
+		w := httptest.NewRecorder()
+		d.ServeHTTP(w, req)
+		return w.Code
+	}
+	for _, cookie := range answered.logins {
+		if got := status(cookie); got != http.StatusOK && !slices.Contains(next.logouts, cookie) {
+			return fmt.Errorf("a login ended: status %d", got)
+		}
+	}
+	for _, cookie := range answered.logouts {
+		if got := status(cookie); got != http.StatusUnauthorized {
+			return fmt.Errorf("a login that was ended is good again: status %d", got)
+		}
+	}
+	return nil
+}
+
+// onRecord looks for every record that was there when the last act was answered.
+func onRecord(ctx context.Context, d *standalone.Server, file string, answered known) error {
+	if _, err := auditfile.Verify(file); err != nil {
+		return err
+	}
+	got, err := d.Audit().Read(ctx, session.AuditQuery{})
+	if err != nil {
+		return err
+	}
+	got = slices.DeleteFunc(got, func(r session.AuditRecord) bool { return r.Action == session.AuditCut })
+	if len(got) < len(answered.audit) || !slices.Equal(got[:len(answered.audit)], answered.audit) {
+		return fmt.Errorf("on record are\n%v\nand were\n%v", got, answered.audit)
+	}
+	return nil
+}
