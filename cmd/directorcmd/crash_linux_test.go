@@ -1,6 +1,7 @@
 package directorcmd_test
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"errors"
@@ -13,6 +14,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -29,55 +31,58 @@ import (
 	"github.com/dcvix/dcvix/session/auditfile"
 )
 
+// life returns every kind of act.
+func (s *site) life() []step {
+	a, b, c, d := newHost(s.t, "ws1"), newHost(s.t, "ws2"), newHost(s.t, "ws3"), newHost(s.t, "ws1")
+	other := &host{id: a.id, key: newKey(s.t), name: "ws1"}
+	steps := []step{s.login(dcvix.PathAdminLogin, "root", func(cookie string) { s.admin = cookie })}
+	steps = append(steps, s.enrols(a)...)
+	steps = append(steps, s.renews(a), step{"another key asks as ws1", session.AuditAgentConflict, func() error {
+		return s.register(other, http.StatusUnauthorized)
+	}})
+	steps = append(steps, s.enrols(b)...)
+	steps = append(steps,
+		s.decides(session.AuditAgentRevoke, dcvix.PathAdminAgentRevoke, b, nil),
+		s.decides(session.AuditAgentReactivate, dcvix.PathAdminAgentReactivate, b, nil),
+		s.asks(c), s.decides(session.AuditAgentDeny, dcvix.PathAdminAgentDeny, c, nil),
+		s.asks(d), s.decides(session.AuditAgentApprove, dcvix.PathAdminAgentApprove, d, dcvix.ApproveRequest{Replace: true}),
+		s.login(dcvix.PathUserLogin, "alice", func(string) {}), s.logout("alice"), s.certified(d))
+	deny := slices.IndexFunc(steps, func(st step) bool { return st.record == session.AuditAgentDeny })
+	done := steps[deny].do
+	steps[deny].do = func() error {
+		err := done()
+		if err == nil {
+			s.now.denied = append(s.now.denied, c)
+		}
+		return err
+	}
+	return steps
+}
+
 // live lets a director see every kind of act: it starts for the first time, is
-// killed, is started again and stopped, and comes up with other names and a record
-// that was cut off.
+// killed, is started again and stopped, comes up with other names and is killed,
+// and comes up with a record that was cut off.
 func (s *site) live() {
-	t := s.t
+	life := s.life()
 	s.start(s.rec.Run)
-	s.admin = s.login(dcvix.PathAdminLogin, "root")
-	s.done("the admin logs in", session.AuditLogin)
-	a, b, c, d := newHost(t, "ws1"), newHost(t, "ws2"), newHost(t, "ws3"), newHost(t, "ws1")
-	s.enrol(a)
-	s.renew(a)
-	s.done("ws1 renews", session.AuditAgentCertify)
-	other := &host{id: a.id, key: newKey(t), name: "ws1"}
-	s.register(other, http.StatusUnauthorized)
-	s.done("another key asks as ws1", session.AuditAgentConflict)
-	s.enrol(b)
-	s.act(dcvix.PathAdminAgentRevoke, b, nil)
-	s.done("ws2 is revoked", session.AuditAgentRevoke)
-	s.act(dcvix.PathAdminAgentReactivate, b, nil)
-	s.done("ws2 is reactivated", session.AuditAgentReactivate)
-	s.register(c, http.StatusForbidden)
-	s.done("ws3 asks", session.AuditAgentRegister)
-	s.act(dcvix.PathAdminAgentDeny, c, nil)
-	s.now.denied = append(s.now.denied, c)
-	s.done("ws3 is denied", session.AuditAgentDeny)
-	s.register(d, http.StatusForbidden)
-	s.done("a new ws1 asks", session.AuditAgentRegister)
-	s.act(dcvix.PathAdminAgentApprove, d, dcvix.ApproveRequest{Replace: true})
-	s.done("the new ws1 replaces the old one", session.AuditAgentApprove)
-	alice := s.login(dcvix.PathUserLogin, "alice")
-	s.done("alice logs in", session.AuditLogin)
-	s.logout(alice)
-	s.done("alice logs out", session.AuditLogout)
+	s.do(life[:len(life)-1]...)
 	s.stop(syscall.SIGKILL)
 
 	s.start(s.rec.Continue)
-	s.register(d, http.StatusOK)
-	s.done("the new ws1 has a certificate", session.AuditAgentCertify)
+	s.do(life[len(life)-1])
 	s.stop(syscall.SIGTERM)
 
-	text, err := os.ReadFile(s.conf)
-	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(s.conf, []byte(strings.Replace(string(text), "director.example", "other.example", 1)), 0o600))
+	s.env = append(s.env, "DCVIX_DIRECTOR_SERVER_NAMES=other.example")
+	s.start(s.rec.Continue)
+	s.do(s.enrols(newHost(s.t, "ws4"))...)
+	s.stop(syscall.SIGKILL)
+
 	f, err := os.OpenFile(s.file(standalone.AuditFile), os.O_WRONLY|os.O_APPEND, 0)
-	require.NoError(t, err)
+	require.NoError(s.t, err)
 	_, err = f.WriteString(cutOff)
-	require.NoError(t, errors.Join(err, f.Close()))
+	require.NoError(s.t, errors.Join(err, f.Close()))
 	s.start(s.rec.Run)
-	s.enrol(newHost(t, "ws4"))
+	s.do(s.asks(newHost(s.t, "ws5")))
 	s.stop(syscall.SIGTERM)
 }
 
@@ -87,31 +92,35 @@ const cutOff = `{"prev":"00`
 func TestNoCrashOfTheDirectorLosesWhatItAnswered(t *testing.T) {
 	s := newSite(t)
 	s.live()
+	s.crash(scratch(t))
+}
+
+// crash goes along the recording and looks at every state a crash may leave.
+func (s *site) crash(dir string) {
 	checked := make(map[string]bool)
 	states, moments := 0, 0
-	dir := scratch(t)
 	for m := range s.rec.Moments() {
 		moments++
-		for state := range m.Disk.States(m.Full) {
+		before, after := s.around(m)
+		for state := range m.Disk.States(m.Full || crashtest.Long()) {
 			states++
-			before, after := s.around(m)
 			key := fmt.Sprintf("%x %d", state.Tree.Hash(), before)
 			if checked[key] {
 				continue
 			}
 			checked[key] = true
-			at := filepath.Join(dir, fmt.Sprint(len(checked)))
-			require.NoError(t, state.Tree.WriteTo(at))
-			if err := s.check(t.Context(), at, s.history[:before], s.history[:after]); err != nil {
-				t.Errorf("a crash after %s, when %q was the last act answered; %s: %v", m.Op, s.said(before), state.How, err)
+			at := filepath.Join(dir, strconv.Itoa(len(checked)))
+			require.NoError(s.t, state.Tree.WriteTo(at))
+			if err := s.check(s.t.Context(), at, s.history[:before], s.history[:after]); err != nil {
+				s.t.Errorf("a crash after %s, when %q was the last act answered; %s: %v", m.Op, s.said(before), cmp.Or(state.How, "a kill"), err)
 			}
-			require.NoError(t, os.RemoveAll(at))
+			require.NoError(s.t, os.RemoveAll(at))
 		}
-		if t.Failed() {
-			t.FailNow()
+		if s.t.Failed() {
+			s.t.FailNow()
 		}
 	}
-	t.Logf("%d operations, %d states of which %d differ", moments, states, len(checked))
+	s.t.Logf("%d operations, %d states of which %d differ", moments, states, len(checked))
 }
 
 // scratch returns a folder for what needs no real disk.
@@ -131,7 +140,10 @@ func (s *site) around(m crashtest.Moment) (answered, done int) {
 	for answered < len(s.history) && s.history[answered].at.Before(m.Next) {
 		answered++
 	}
-	return answered, min(answered+1, len(s.history))
+	for done = min(answered+1, len(s.history)); done < len(s.history) && s.history[done-1].act == started; {
+		done++
+	}
+	return answered, done
 }
 
 func (s *site) said(n int) string {

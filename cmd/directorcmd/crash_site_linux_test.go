@@ -2,11 +2,13 @@ package directorcmd_test
 
 import (
 	"bytes"
+	"cmp"
 	"crypto"
 	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/tls"
 	"encoding/json"
+	"fmt"
 	"io"
 	"maps"
 	"net/http"
@@ -92,7 +94,9 @@ type site struct {
 	rec     *crashtest.Recording
 	run     *running
 	address string
-	admin   string // cookie
+	env     []string // of the director
+	admin   string   // cookie
+	given   string   // cookie that came last
 	now     known
 	history []known
 }
@@ -107,13 +111,22 @@ func newSite(t *testing.T) *site {
 func (s *site) file(name string) string { return filepath.Join(filepath.Dir(s.conf), "data", name) }
 
 // start starts the director, recorded by record.
-func (s *site) start(record func(*exec.Cmd, ...string)) {
+func (s *site) start(record func(*exec.Cmd, ...string), options ...string) {
 	s.t.Helper()
-	cmd := process(s.t, "--conf", s.conf)
-	record(cmd)
-	s.run, s.address = start(s.t, cmd)
+	s.run, s.address = start(s.t, s.program(record, options...))
 	s.now.ca = s.run.await(`ca_fingerprint=(\S+)`)[1]
-	s.done("start", "")
+	s.done(started)
+}
+
+// started is the act of a start.
+const started = "start"
+
+// program returns the director, not started yet.
+func (s *site) program(record func(*exec.Cmd, ...string), options ...string) *exec.Cmd {
+	cmd := process(s.t, "--conf", s.conf)
+	cmd.Env = append(cmd.Env, s.env...)
+	record(cmd, options...)
+	return cmd
 }
 
 // stop ends the director with that signal and waits for its end.
@@ -123,18 +136,32 @@ func (s *site) stop(sig os.Signal) {
 	_ = s.run.cmd.Wait() // it may have been killed
 }
 
-// done notes that an act was answered and is on record, as action unless that is "".
-func (s *site) done(act string, action session.AuditAction) {
+// A step is one act in the life of a site.
+type step struct {
+	act    string
+	record session.AuditAction // that it makes
+	do     func() error
+}
+
+// do does steps, each of which must be answered and on record.
+func (s *site) do(steps ...step) {
+	s.t.Helper()
+	for _, st := range steps {
+		before := len(s.now.audit)
+		require.NoError(s.t, st.do(), st.act)
+		s.done(st.act)
+		require.Len(s.t, s.now.audit, before+1, st.act)
+		require.Equal(s.t, st.record, s.now.audit[before].Action, st.act)
+	}
+}
+
+// done notes that an act was answered.
+func (s *site) done(act string) {
 	s.t.Helper()
 	s.now.at = s.rec.Mark() // before anything else happens
 	s.now.act = act
-	before := len(s.now.audit)
 	s.now.audit = s.audit()
-	if action != "" {
-		require.Len(s.t, s.now.audit, before+1, act)
-		require.Equal(s.t, action, s.now.audit[before].Action, act)
-	}
-	if s.admin != "" {
+	if s.admin != "" && act != started { // what a killed director did last may be seen and not be lasting yet
 		s.now.agents = s.list()
 	}
 	k := s.now
@@ -161,7 +188,8 @@ func (s *site) audit() []session.AuditRecord {
 func (s *site) list() []entry {
 	s.t.Helper()
 	var agents []dcvix.Agent
-	_, body := s.call(http.MethodGet, dcvix.PathAdminAgents, nil, s.admin, http.StatusOK)
+	body, err := s.call(http.MethodGet, dcvix.PathAdminAgents, request{cookie: s.admin})
+	require.NoError(s.t, err)
 	require.NoError(s.t, json.Unmarshal(body, &agents))
 	all := make([]entry, 0, len(agents))
 	for _, a := range agents {
@@ -173,87 +201,133 @@ func (s *site) list() []entry {
 	return all
 }
 
-// call sends a request with a cookie and wants that status.
-func (s *site) call(method, path string, body any, cookie string, status int, certs ...tls.Certificate) (*http.Response, []byte) {
+// A request is what call sends. The zero value is one of a stranger who says nothing.
+type request struct {
+	body   any // any, because it goes to encoding/json
+	cookie string
+	cert   *tls.Certificate
+	status int // that is wanted; 0 means 200
+}
+
+// A statusError is an answer with another status than the one wanted.
+type statusError struct {
+	status int
+	body   []byte
+}
+
+func (e *statusError) Error() string { return fmt.Sprintf("status %d: %s", e.status, e.body) }
+
+// call sends a request and returns the answer.
+func (s *site) call(method, path string, r request) ([]byte, error) {
 	s.t.Helper()
 	conf := trusting(s.t, s.conf)
-	conf.Certificates = certs
+	if r.cert != nil {
+		conf.Certificates = []tls.Certificate{*r.cert}
+	}
 	transport := &http.Transport{TLSClientConfig: conf}
 	defer transport.CloseIdleConnections()
-	sent, err := json.Marshal(body)
+	sent, err := json.Marshal(r.body)
 	require.NoError(s.t, err)
 	req, err := http.NewRequestWithContext(s.t.Context(), method, "https://"+s.address+path, bytes.NewReader(sent))
 	require.NoError(s.t, err)
 	req.Header.Set("Content-Type", "application/json")
-	req.AddCookie(&http.Cookie{Name: dcvix.CookieName, Value: cookie})
+	req.AddCookie(&http.Cookie{Name: dcvix.CookieName, Value: r.cookie})
 	resp, err := transport.RoundTrip(req)
-	require.NoError(s.t, err)
-	defer func() { _ = resp.Body.Close() }()
-	answer, err := io.ReadAll(resp.Body)
-	require.NoError(s.t, err)
-	require.Equal(s.t, status, resp.StatusCode, "%s: %s", path, answer)
-	return resp, answer
-}
-
-func (s *site) login(path, user string) string {
-	s.t.Helper()
-	resp, _ := s.call(http.MethodPost, path, dcvix.LoginRequest{UserID: user, Password: password}, "", http.StatusOK)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = resp.Body.Close() }() // it was read
 	for _, c := range resp.Cookies() {
 		if c.Name == dcvix.CookieName {
-			s.now.logins = append(s.now.logins, c.Value)
-			return c.Value
+			s.given = c.Value
 		}
 	}
-	s.t.Fatal("a login without a cookie")
-	return ""
+	answer, err := io.ReadAll(resp.Body)
+	if err == nil && resp.StatusCode != cmp.Or(r.status, http.StatusOK) {
+		err = &statusError{resp.StatusCode, answer}
+	}
+	return answer, err
 }
 
-func (s *site) logout(cookie string) {
-	s.t.Helper()
-	// Whether it is good while the answer is under way is not known.
-	s.now.logins = slices.DeleteFunc(s.now.logins, func(c string) bool { return c == cookie })
-	s.call(http.MethodPost, dcvix.PathLogout, nil, cookie, http.StatusOK)
-	s.now.logouts = append(s.now.logouts, cookie)
+// login logs in and gives the cookie to keep.
+func (s *site) login(path, user string, keep func(cookie string)) step {
+	return step{user + " logs in", session.AuditLogin, func() error {
+		_, err := s.call(http.MethodPost, path, request{body: dcvix.LoginRequest{UserID: user, Password: password}})
+		if err == nil {
+			keep(s.given)
+			s.now.logins = append(s.now.logins, s.given)
+		}
+		return err
+	}}
+}
+
+// logout ends the login that was the last.
+func (s *site) logout(user string) step {
+	return step{user + " logs out", session.AuditLogout, func() error {
+		last := len(s.now.logins) - 1
+		cookie := s.now.logins[last]
+		_, err := s.call(http.MethodPost, dcvix.PathLogout, request{cookie: cookie})
+		if err == nil {
+			s.now.logins, s.now.logouts = s.now.logins[:last], append(s.now.logouts, cookie)
+		}
+		return err
+	}}
+}
+
+// asks is the first request of a host.
+func (s *site) asks(h *host) step {
+	return step{h.name + " asks", session.AuditAgentRegister, func() error { return s.register(h, http.StatusForbidden) }}
+}
+
+// certified is the request of a host that was approved.
+func (s *site) certified(h *host) step {
+	return step{h.name + " asks for its certificate", session.AuditAgentCertify, func() error { return s.register(h, http.StatusOK) }}
 }
 
 // register asks for a certificate, and keeps it when the answer is to be one.
-func (s *site) register(h *host, status int) {
-	s.t.Helper()
-	_, body := s.call(http.MethodPost, dcvix.PathAgentRegister, dcvix.RegisterRequest{CSR: h.csr(s.t), GUID: h.id, Hostname: h.name}, "", status)
-	if status == http.StatusOK {
-		s.keep(h, body)
+func (s *site) register(h *host, status int) error {
+	answer, err := s.call(http.MethodPost, dcvix.PathAgentRegister, request{
+		body: dcvix.RegisterRequest{CSR: h.csr(s.t), GUID: h.id, Hostname: h.name}, status: status,
+	})
+	if err != nil || status != http.StatusOK {
+		return err
 	}
+	return s.keep(h, answer)
 }
 
-func (s *site) renew(h *host) {
-	s.t.Helper()
-	_, body := s.call(http.MethodPost, dcvix.PathAgentRenew, dcvix.RenewRequest{CSR: h.csr(s.t)}, "", http.StatusOK, *h.cert)
-	s.keep(h, body)
+func (s *site) renews(h *host) step {
+	return step{h.name + " renews", session.AuditAgentCertify, func() error {
+		answer, err := s.call(http.MethodPost, dcvix.PathAgentRenew, request{body: dcvix.RenewRequest{CSR: h.csr(s.t)}, cert: h.cert})
+		if err != nil {
+			return err
+		}
+		return s.keep(h, answer)
+	}}
 }
 
-func (s *site) keep(h *host, answer []byte) {
-	s.t.Helper()
+func (s *site) keep(h *host, answer []byte) error {
 	var r dcvix.RegisterResponse
-	require.NoError(s.t, json.Unmarshal(answer, &r))
+	if err := json.Unmarshal(answer, &r); err != nil {
+		return err
+	}
 	chain, err := ca.ParseCerts([]byte(r.Certificate))
-	require.NoError(s.t, err)
+	if err != nil {
+		return err
+	}
 	h.cert = &tls.Certificate{Certificate: [][]byte{chain[0].Raw}, PrivateKey: h.key, Leaf: chain[0]}
 	s.now.certs[h.id] = r.Certificate
+	return nil
 }
 
-// act is what an admin does with an agent.
-func (s *site) act(path string, h *host, body any) {
-	s.t.Helper()
-	s.call(http.MethodPost, dcvix.Path(path, string(h.id)), body, s.admin, http.StatusOK)
+// decides is what the admin does with a host.
+func (s *site) decides(action session.AuditAction, path string, h *host, body any) step {
+	return step{fmt.Sprintf("%s %s", action, h.name), action, func() error {
+		_, err := s.call(http.MethodPost, dcvix.Path(path, string(h.id)), request{body: body, cookie: s.admin})
+		return err
+	}}
 }
 
-// enrol registers, approves and certifies a host.
-func (s *site) enrol(h *host) {
-	s.t.Helper()
-	s.register(h, http.StatusForbidden)
-	s.done(h.name+" asks", session.AuditAgentRegister)
-	s.act(dcvix.PathAdminAgentApprove, h, nil)
-	s.done(h.name+" is approved", session.AuditAgentApprove)
-	s.register(h, http.StatusOK)
-	s.done(h.name+" has a certificate", session.AuditAgentCertify)
+// enrols is the way of a host to its certificate.
+func (s *site) enrols(h *host) []step {
+	return []step{s.asks(h), s.decides(session.AuditAgentApprove, dcvix.PathAdminAgentApprove, h, nil), s.certified(h)}
 }

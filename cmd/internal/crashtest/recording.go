@@ -232,3 +232,6 @@ func (r *Recording) compare(disk *Disk) {
 	}
 	r.t.FailNow()
 }
+
+// Long says whether the long form of the tests is asked for.
+func Long() bool { return os.Getenv("DCVIX_LONG") == "1" }
