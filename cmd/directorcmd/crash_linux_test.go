@@ -92,7 +92,7 @@ const cutOff = `{"prev":"00`
 func TestNoCrashOfTheDirectorLosesWhatItAnswered(t *testing.T) {
 	s := newSite(t)
 	s.live()
-	s.crash(scratch(t))
+	s.crash(crashtest.Scratch(t))
 }
 
 // crash goes along the recording and looks at every state a crash may leave.
@@ -121,17 +121,6 @@ func (s *site) crash(dir string) {
 		}
 	}
 	s.t.Logf("%d operations, %d states of which %d differ", moments, states, len(checked))
-}
-
-// scratch returns a folder for what needs no real disk.
-func scratch(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("/dev/shm", "crash")
-	if err != nil {
-		return t.TempDir()
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	return dir
 }
 
 // around returns how many acts were answered before a crash at that moment, and

@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 // calls are those that change files, or make changes last. A name that strace
@@ -90,8 +91,34 @@ func (r *Recording) add(cmd *exec.Cmd, before Tree, options []string) {
 		args = append(args, "--seccomp-bpf") // much faster, but it cannot tamper
 	}
 	args = append(append(args, options...), "--", cmd.Path)
+	r.t.Cleanup(func() { r.end(trace, cmd.Args[len(args)-1]) })
 	cmd.Args = append(args, cmd.Args[1:]...)
 	cmd.Path = r.strace
+	cmd.WaitDelay = time.Second // when strace is killed, the program goes on and keeps its output open
+}
+
+// end kills the program of a trace if it outlived its strace.
+func (r *Recording) end(trace, program string) {
+	pid, err := pidOf(trace)
+	if err != nil {
+		return // it never ran
+	}
+	if exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid)); err != nil || exe != program {
+		return
+	}
+	if p, err := os.FindProcess(pid); err == nil {
+		_ = p.Kill() // it may have ended just now
+	}
+}
+
+// pidOf returns the process that a trace begins with.
+func pidOf(trace string) (int, error) {
+	text, err := os.ReadFile(trace)
+	if err != nil {
+		return 0, err
+	}
+	first, _, _ := bytes.Cut(text, []byte(" "))
+	return strconv.Atoi(string(first))
 }
 
 // ignored says which files are of no interest: the shared memory of SQLite, which
@@ -112,12 +139,7 @@ func umask() uint32 {
 // Signal sends a signal to the program that runs, and not to strace.
 func (r *Recording) Signal(sig os.Signal) {
 	r.t.Helper()
-	trace, err := os.ReadFile(r.runs[len(r.runs)-1].trace)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	first, _, _ := bytes.Cut(trace, []byte(" "))
-	pid, err := strconv.Atoi(string(first))
+	pid, err := pidOf(r.runs[len(r.runs)-1].trace)
 	if err != nil {
 		r.t.Fatalf("the trace does not begin with the number of a process: %v", err)
 	}

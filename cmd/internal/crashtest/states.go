@@ -11,6 +11,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"testing"
 )
 
 // A Tree is the content of a folder, by path below it.
@@ -89,6 +90,18 @@ func (t Tree) WriteTo(dir string) error {
 		}
 	}
 	return nil
+}
+
+// Scratch returns a folder for the states of a test, on no real disk where there
+// is such a place: nothing in it has to outlast anything.
+func Scratch(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "crashtest")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
 }
 
 // A State is what a disk may hold after a crash.
