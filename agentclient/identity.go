@@ -90,7 +90,7 @@ func (a *Agent) wish() ca.Identity {
 
 // openKey reads the key or makes one. The director pins the key to the GUID, so
 // a new key comes with a new GUID; the old one goes first, for a process that is
-// killed in between.
+// killed or loses its power in between.
 func (a *Agent) openKey(ctx context.Context) (crypto.Signer, error) {
 	path := a.path(KeyFile)
 	key, err := ca.ReadKeyFile(path)
@@ -101,7 +101,7 @@ func (a *Agent) openKey(ctx context.Context) (crypto.Signer, error) {
 	if pathErr := (*fs.PathError)(nil); damaged && (errors.Is(err, ca.ErrInsecureKey) || errors.As(err, &pathErr)) {
 		return nil, err
 	}
-	if err := os.Remove(a.path(GUIDFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := ca.RemoveFile(a.path(GUIDFile)); err != nil {
 		return nil, fmt.Errorf("forget the GUID of a lost key: %w", err)
 	}
 	if damaged {

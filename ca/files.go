@@ -84,6 +84,17 @@ func writeTemp(root *os.Root, name string, data []byte, perm fs.FileMode) error 
 	return f.Close()
 }
 
+// RemoveFile removes the file at path, if there is one, and sees that a power cut
+// does not bring it back after what is written next.
+func RemoveFile(path string) error {
+	if err := os.Remove(path); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	return syncFolder(filepath.Dir(path))
+}
+
 // WriteKeyFile writes a private key in PEM to path as [WriteFile] does, readable
 // by its owner alone.
 func WriteKeyFile(path string, keyPEM []byte) error {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -170,6 +171,8 @@ type age struct {
 	key      string        // fingerprint
 	approved bool
 	enrolled bool // it has a certificate of that CA
+
+	lost map[dcvix.AgentID]string // keys of its earlier identities
 }
 
 func newSite(t *testing.T) *site {
@@ -232,7 +235,8 @@ func (s *site) stop(cmd *exec.Cmd, sig os.Signal) {
 }
 
 // live lets an agent see all that makes it write: it waits for approval, enrols,
-// renews and is killed, renews and is stopped, and gets a director with another CA.
+// renews and is killed, renews and is stopped, gets a director with another CA and
+// loses its key.
 func (s *site) live() {
 	t := s.t
 	cmd := s.program(s.rec.Run)
@@ -254,6 +258,15 @@ func (s *site) live() {
 	log = start(t, cmd, "msg=enrolled")
 	s.enrolled()
 	await(t, log, "certificate renewed")
+	s.stop(cmd, syscall.SIGTERM)
+
+	require.NoError(t, os.Remove(s.state(agentclient.KeyFile)))
+	cmd = s.program(s.rec.Run)
+	s.age("it lost its key", func(a *age) {
+		a.lost, a.id, a.key, a.enrolled = map[dcvix.AgentID]string{a.id: a.key}, "", "", false
+	})
+	start(t, cmd, "certificate renewed")
+	s.enrolled()
 	s.stop(cmd, syscall.SIGKILL)
 }
 
@@ -266,6 +279,7 @@ func (s *site) check(ctx context.Context, dir string, now age) error {
 	s.director.change(s.t, now.ca)
 	s.director.mu.Lock()
 	s.director.approved = now.approved
+	maps.Copy(s.director.pinned, now.lost)
 	if now.id != "" {
 		s.director.pinned[now.id] = now.key
 	}
@@ -282,7 +296,7 @@ func (s *site) check(ctx context.Context, dir string, now age) error {
 	}
 	s.director.mu.Lock()
 	defer s.director.mu.Unlock()
-	if len(s.director.pinned) != 1 {
+	if len(s.director.pinned) != len(now.lost)+1 {
 		return fmt.Errorf("the director knows %d agents", len(s.director.pinned))
 	}
 	return nil
