@@ -94,9 +94,11 @@ type site struct {
 	rec     *crashtest.Recording
 	run     *running
 	address string
-	env     []string // of the director
-	admin   string   // cookie
-	given   string   // cookie that came last
+	env     []string                // of the director
+	admin   string                  // cookie
+	given   string                  // cookie that came last
+	redone  bool                    // an act was done once more, as it was not answered
+	hosts   map[dcvix.AgentID]*host // that have a certificate
 	now     known
 	history []known
 }
@@ -105,7 +107,7 @@ func newSite(t *testing.T) *site {
 	t.Helper()
 	path := conf(t, "server_names = director.example", "")
 	setUsers(t, path, `[{"id": "alice", "workstations": ["ws1"]}, {"id": "root", "admin": true}]`)
-	return &site{t: t, conf: path, rec: crashtest.Record(t, filepath.Dir(path)), now: known{certs: make(map[dcvix.AgentID]string)}}
+	return &site{t: t, conf: path, rec: crashtest.Record(t, filepath.Dir(path)), hosts: make(map[dcvix.AgentID]*host), now: known{certs: make(map[dcvix.AgentID]string)}}
 }
 
 func (s *site) file(name string) string { return filepath.Join(filepath.Dir(s.conf), "data", name) }
@@ -315,7 +317,7 @@ func (s *site) keep(h *host, answer []byte) error {
 		return err
 	}
 	h.cert = &tls.Certificate{Certificate: [][]byte{chain[0].Raw}, PrivateKey: h.key, Leaf: chain[0]}
-	s.now.certs[h.id] = r.Certificate
+	s.now.certs[h.id], s.hosts[h.id] = r.Certificate, h
 	return nil
 }
 

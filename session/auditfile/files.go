@@ -119,6 +119,10 @@ func (l *Log) recover() (cut int64, err error) {
 	if err := l.openFile(); err != nil {
 		return 0, err
 	}
+	// What a process wrote that was killed before it synchronised counts from now on.
+	if err := l.file.Sync(); err != nil {
+		return 0, err
+	}
 	end, err := beforeZeroes(l.file, l.size)
 	if err != nil {
 		return 0, err

@@ -44,6 +44,11 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	if err != nil {
 		return nil, errors.Join(unusable(path, err), db.Close())
 	}
+	// What a process committed that was killed before it synchronised is there to
+	// be read from now on, so it has to last.
+	if _, err := db.ExecContext(ctx, `PRAGMA wal_checkpoint(passive)`); err != nil {
+		return nil, errors.Join(unusable(path, err), db.Close())
+	}
 	return &Store{Store: store, db: db}, nil
 }
 

@@ -2,7 +2,6 @@ package crashtest
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"iter"
 	"maps"
@@ -176,6 +175,7 @@ func (m Mark) Before(o Mark) bool { return m.run < o.run || m.run == o.run && m.
 
 // A Moment is one operation of a recording.
 type Moment struct {
+	Run  int    // the program, counted from 0
 	Mark Mark   // when it was done
 	Next Mark   // when the operation after it was; a crash in between is a crash at this moment
 	Op   string // in words
@@ -191,6 +191,7 @@ type Moment struct {
 func (r *Recording) Moments() iter.Seq[Moment] {
 	return func(yield func(Moment) bool) {
 		var disk *Disk
+		none := true
 		for i, run := range r.runs {
 			if run.before != nil {
 				var err error
@@ -200,10 +201,11 @@ func (r *Recording) Moments() iter.Seq[Moment] {
 			}
 			ops := r.parse(run)
 			for j, op := range ops {
+				none = false
 				if err := disk.apply(op); err != nil {
 					r.t.Fatalf("replay %s: %v", op, err)
 				}
-				m := Moment{Mark: Mark{i, op.End}, Next: Mark{i + 1, 0}, Op: op.String(), Disk: disk, Full: true}
+				m := Moment{Run: i, Mark: Mark{i, op.End}, Next: Mark{i + 1, 0}, Op: op.String(), Disk: disk, Full: true}
 				if j+1 < len(ops) {
 					m.Next, m.Full = Mark{i, ops[j+1].End}, ops[j+1].kind == opSync
 				}
@@ -211,6 +213,9 @@ func (r *Recording) Moments() iter.Seq[Moment] {
 					return
 				}
 			}
+		}
+		if none {
+			r.t.Fatal("the programs changed nothing in the folder, or were not traced")
 		}
 		r.compare(disk)
 	}
@@ -225,9 +230,6 @@ func (r *Recording) parse(run *run) []Op {
 	ops, err := parse(f, r.root, ignored)
 	if err != nil {
 		r.t.Fatal(err)
-	}
-	if len(ops) == 0 {
-		r.t.Fatal(errors.New("the program changed nothing in the folder, or was not traced"))
 	}
 	return ops
 }
