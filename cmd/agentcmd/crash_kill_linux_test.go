@@ -40,16 +40,22 @@ func (s *site) dieAndRise(kill []string) bool {
 	cmd.Stdout, cmd.Stderr = log, log
 	s.age("it was started", func(a *age) { a.approved = true })
 	require.NoError(s.t, cmd.Start())
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
+	ended := make(chan string, 1)
+	go func() {
+		_ = cmd.Wait() // the state says it all
+		ended <- cmd.ProcessState.String()
+	}()
+	var end string
 	select {
-	case <-ended:
+	case end = <-ended:
 	case <-renewed(s.t, log):
 		s.rec.Signal(syscall.SIGTERM)
-		if err := <-ended; err == nil {
-			return false
-		}
+		end = <-ended
 	}
+	if end == "exit status 0" {
+		return false
+	}
+	require.Equal(s.t, "signal: killed", end, log)
 	s.director.mu.Lock()
 	s.t.Logf("killed when %s", s.ages[len(s.ages)-1].what)
 	s.director.mu.Unlock()

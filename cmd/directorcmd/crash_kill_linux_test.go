@@ -64,6 +64,7 @@ func (s *site) dieAndRise(kill []string) bool {
 		if err == nil {
 			return false
 		}
+		require.EqualError(s.t, err, "signal: killed", s.run.said())
 	case <-time.After(20 * time.Second):
 		s.t.Fatal("the director neither answers nor ends")
 	}
@@ -87,8 +88,8 @@ func (s *site) starts(kill []string, ended chan<- error) bool {
 	for {
 		if _, line, ok := strings.Cut(s.run.said(), `msg="director started" address=`); ok && strings.Contains(line, "\n") {
 			s.address, _, _ = strings.Cut(line, " ")
-			_, print, _ := strings.Cut(line, "ca_fingerprint=")
-			s.now.ca, _, _ = strings.Cut(print, "\n")
+			_, fingerprint, _ := strings.Cut(line, "ca_fingerprint=")
+			s.now.ca, _, _ = strings.Cut(fingerprint, "\n")
 			s.done(started)
 			return true
 		}
@@ -105,10 +106,9 @@ func (s *site) starts(kill []string, ended chan<- error) bool {
 func (s *site) rise(last step) {
 	t := s.t
 	before := s.now
-	print := before.ca // "" when it did not come up
 	s.start(s.rec.Continue)
-	if print != "" {
-		assert.Equal(t, print, s.now.ca)
+	if before.ca != "" { // it came up
+		assert.Equal(t, before.ca, s.now.ca)
 	}
 	_, err := auditfile.Verify(s.file(standalone.AuditFile))
 	require.NoError(t, err)
@@ -137,7 +137,7 @@ func (s *site) rise(last step) {
 		assert.Equal(t, unsigned(s.now.agents), unsigned(found), "what was not answered is done or not")
 	}
 	s.stop(syscall.SIGTERM)
-	if print != "" || crashtest.Long() { // else there was nothing to lose
+	if before.ca != "" || crashtest.Long() { // else there was nothing to lose
 		s.crash(crashtest.Scratch(t), 1)
 	}
 }

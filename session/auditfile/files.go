@@ -153,11 +153,11 @@ func beforeZeroes(f io.ReaderAt, size int64) (int64, error) {
 	if _, err := f.ReadAt(data, from); err != nil && !errors.Is(err, io.EOF) {
 		return 0, err
 	}
-	zero := bytes.IndexByte(data, 0)
-	if zero < 0 {
+	good, _, spoiled := bytes.Cut(data, []byte{0})
+	if !spoiled {
 		return size, nil
 	}
-	return from + int64(bytes.LastIndexByte(data[:zero], '\n')) + 1, nil
+	return from + int64(bytes.LastIndexByte(good, '\n')) + 1, nil
 }
 
 // setAside moves what is behind the last whole line to a file of its own.

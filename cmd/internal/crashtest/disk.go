@@ -123,8 +123,14 @@ func (d *Disk) find(file string) (*inode, error) {
 func (d *Disk) apply(op Op) error {
 	switch op.kind {
 	case opOpen, opMkdir, opRename, opRemove:
-		return d.name(op)
+		return d.changeName(op)
+	default:
+		return d.changeFile(op)
 	}
+}
+
+// changeFile does an operation on what a name stands for.
+func (d *Disk) changeFile(op Op) error {
 	n, err := d.find(op.path)
 	if err != nil {
 		return err
@@ -137,12 +143,14 @@ func (d *Disk) apply(op Op) error {
 		n.mode = op.mode
 	case opTruncate:
 		n.change(change{off: op.off, size: true})
+	case opWrite:
+		return d.write(n, op)
 	case opSeek:
-		if p := d.open[op.fd]; p != nil && p.file == n {
+		if p := d.position(op.fd, n); p != nil {
 			p.off = op.off
 		}
 	default:
-		return d.write(n, op)
+		return errors.New("it changes no file")
 	}
 	return nil
 }
@@ -152,12 +160,26 @@ func (n *inode) change(c change) {
 	n.changes = append(n.changes, c)
 }
 
+// position returns where a descriptor of a file stands. One that was not seen being
+// opened is a copy of another.
+func (d *Disk) position(fd int, n *inode) *position {
+	if p := d.open[fd]; p != nil && p.file == n {
+		return p
+	}
+	for _, p := range d.open {
+		if p.file == n {
+			return p
+		}
+	}
+	return nil
+}
+
 func (d *Disk) write(n *inode, op Op) error {
 	off := op.off
 	if off < 0 {
-		p := d.open[op.fd]
-		if p == nil || p.file != n {
-			return errors.New("the descriptor was not seen being opened")
+		p := d.position(op.fd, n)
+		if p == nil {
+			return errors.New("the file was not seen being opened")
 		}
 		if p.atEnd {
 			p.off = int64(len(n.data))
@@ -169,8 +191,8 @@ func (d *Disk) write(n *inode, op Op) error {
 	return nil
 }
 
-// name does an operation that changes folders.
-func (d *Disk) name(op Op) error {
+// changeName does an operation that changes a folder.
+func (d *Disk) changeName(op Op) error {
 	folder, err := d.find(path.Dir(op.path))
 	if err != nil {
 		return err

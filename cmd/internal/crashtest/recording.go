@@ -43,7 +43,7 @@ func Record(t testing.TB, root string) *Recording {
 	strace, err := exec.LookPath("strace")
 	if err == nil {
 		var said []byte
-		if said, err = exec.CommandContext(t.Context(), strace, "-f", "-o", os.DevNull, "true").CombinedOutput(); err != nil {
+		if said, err = exec.CommandContext(t.Context(), strace, "-f", "-o", os.DevNull, "true").CombinedOutput(); err != nil { //nolint:gosec // found in PATH
 			err = fmt.Errorf("%w: %s", err, bytes.TrimSpace(said))
 		}
 	}
@@ -84,8 +84,10 @@ func (r *Recording) add(cmd *exec.Cmd, before Tree, options []string) {
 		r.t.Fatal(err)
 	}
 	r.runs = append(r.runs, &run{before: before, trace: trace})
-	args := []string{r.strace, "-f", "-y", "-xx", "-s", "16777216", "-o", trace, "-e", "signal=none",
-		"-e", "trace=?" + strings.ReplaceAll(calls, " ", ",?")}
+	args := []string{
+		r.strace, "-f", "-y", "-xx", "-s", "16777216", "-o", trace, "-e", "signal=none",
+		"-e", "trace=?" + strings.ReplaceAll(calls, " ", ",?"),
+	}
 	if len(options) == 0 {
 		args = append(args, "--seccomp-bpf") // much faster, but it cannot tamper
 	}

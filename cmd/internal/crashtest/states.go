@@ -55,7 +55,7 @@ func readTree(root string, ignore func(path string) bool) (Tree, error) {
 		}
 		f := File{Mode: info.Mode() & (fs.ModeDir | fs.ModePerm)}
 		if !e.IsDir() {
-			if f.Data, err = os.ReadFile(file); err != nil {
+			if f.Data, err = os.ReadFile(file); err != nil { //nolint:gosec // a folder of the test
 				return err
 			}
 		}
@@ -96,7 +96,7 @@ func (t Tree) WriteTo(dir string) error {
 // is such a place: nothing in it has to outlast anything.
 func Scratch(t testing.TB) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("/dev/shm", "crashtest")
+	dir, err := os.MkdirTemp("/dev/shm", "crashtest") //nolint:usetesting // TempDir is on a disk
 	if err != nil {
 		return t.TempDir()
 	}
@@ -216,11 +216,11 @@ func (n *inode) only(how string, kept []naming) chooseNames {
 	for _, c := range kept {
 		c.apply(names)
 	}
-	return chooseNames{how, func(any *inode) map[string]*inode {
-		if any == n {
+	return chooseNames{how, func(other *inode) map[string]*inode {
+		if other == n {
 			return names
 		}
-		return any.names
+		return other.names
 	}}
 }
 
@@ -291,11 +291,11 @@ func (n *inode) just(how string, kept []change) chooseData {
 	for _, c := range kept {
 		data = c.apply(data)
 	}
-	return chooseData{how, func(any *inode) []byte {
-		if any == n {
+	return chooseData{how, func(other *inode) []byte {
+		if other == n {
 			return data
 		}
-		return any.data
+		return other.data
 	}}
 }
 
