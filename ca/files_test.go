@@ -250,3 +250,32 @@ func TestParseFingerprint(t *testing.T) {
 	_, err = ca.KeyFingerprint("no key")
 	assert.Error(t, err)
 }
+
+func TestAFolderIsMadeWithThoseAboveIt(t *testing.T) {
+	top := t.TempDir()
+	dir := filepath.Join(top, "a", "b")
+	for range 2 { // the second time it is there
+		require.NoError(t, ca.MakeFolder(dir, 0o700))
+	}
+	info, err := os.Stat(dir)
+	require.NoError(t, err)
+	assert.True(t, info.IsDir())
+	if runtime.GOOS != "windows" {
+		assert.Equal(t, fs.FileMode(0o700), info.Mode().Perm())
+	}
+	t.Chdir(top)
+	require.NoError(t, ca.MakeFolder("c", 0o700), "a relative one")
+	require.NoError(t, os.WriteFile("file", nil, 0o600))
+	assert.Error(t, ca.MakeFolder(filepath.Join("file", "d"), 0o700))
+}
+
+func TestAFileIsRemovedOnce(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x")
+	require.NoError(t, os.WriteFile(path, nil, 0o600))
+	for range 2 { // the second time it is gone
+		require.NoError(t, ca.RemoveFile(path))
+		assert.NoFileExists(t, path)
+	}
+	require.NoError(t, os.MkdirAll(filepath.Join(path, "full"), 0o700))
+	assert.ErrorContains(t, ca.RemoveFile(path), path)
+}

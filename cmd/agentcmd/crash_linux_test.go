@@ -50,7 +50,9 @@ func (s *site) crash(dir string) {
 
 // at returns the age in which a crash at that moment comes at the latest.
 func (s *site) at(m crashtest.Moment) (now age, number int) {
-	now = age{ca: s.ages[0].ca, what: "it was not started"}
+	now = age{ca: s.first, what: "it was not started"}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for i, a := range s.ages {
 		if a.from.Before(m.Next) {
 			now, number = a, i

@@ -155,9 +155,12 @@ func (p *pinner) renew(w http.ResponseWriter, r *http.Request) {
 type site struct {
 	t        *testing.T
 	director *pinner
+	first    *ca.Authority // of the director
 	conf     string
 	rec      *crashtest.Recording
-	ages     []age
+
+	mu   sync.Mutex // guards ages
+	ages []age
 }
 
 // An age is a time in the life of an agent that begins when its director learns
@@ -178,6 +181,7 @@ type age struct {
 func newSite(t *testing.T) *site {
 	t.Helper()
 	s := &site{t: t, director: newPinner(t)}
+	s.first = s.director.ca
 	port := s.director.Listener.Addr().(*net.TCPAddr).Port
 	s.conf = conf(t, fmt.Sprintf("director_port = %d\ndcv_path = /nothing/dcv\nupdate_interval = 1h", port), "")
 	s.rec = crashtest.Record(t, filepath.Dir(s.conf))
@@ -189,18 +193,27 @@ func (s *site) state(file string) string { return filepath.Join(filepath.Dir(s.c
 
 // age begins another age, which is like the one before but for change.
 func (s *site) age(what string, change func(*age)) {
-	a := age{ca: s.director.ca}
-	if len(s.ages) > 0 {
-		a = s.ages[len(s.ages)-1]
-	}
+	a := s.last()
 	a.what, a.from = what, s.rec.Mark()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	change(&a)
 	s.ages = append(s.ages, a)
 }
 
+// last returns the newest age.
+func (s *site) last() age {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.ages) == 0 {
+		return age{ca: s.first}
+	}
+	return s.ages[len(s.ages)-1]
+}
+
 // asked is called by the director, which holds its lock.
 func (s *site) asked(id dcvix.AgentID, key string) {
-	if last := s.ages[len(s.ages)-1]; last.id != id || last.key != key {
+	if last := s.last(); last.id != id || last.key != key {
 		s.age(fmt.Sprintf("it asked for a certificate as %s with the key %.8s", id, key), func(a *age) { a.id, a.key = id, key })
 	}
 }
@@ -221,8 +234,9 @@ func (s *site) enrolled() {
 // program returns the agent, not started yet.
 func (s *site) program(record func(*exec.Cmd, ...string), options ...string) *exec.Cmd {
 	cmd := process(s.t, "--conf", s.conf)
-	if len(s.ages) > 0 && s.ages[len(s.ages)-1].pin {
-		cmd.Env = append(cmd.Env, "DCVIX_AGENT_CA_FINGERPRINT="+ca.FingerprintOf(s.director.ca.Certificate()).String())
+	cmd.Env = append(cmd.Env, "GORACE=atexit_sleep_ms=0") // else it waits a second at its end
+	if last := s.last(); last.pin {
+		cmd.Env = append(cmd.Env, "DCVIX_AGENT_CA_FINGERPRINT="+ca.FingerprintOf(last.ca.Certificate()).String())
 	}
 	record(cmd, options...)
 	return cmd
@@ -252,8 +266,9 @@ func (s *site) live() {
 	start(t, cmd, "certificate renewed")
 	s.stop(cmd, syscall.SIGTERM)
 
-	s.director.change(t, newOldCA(t))
-	s.age("the director has a new CA", func(a *age) { a.ca, a.pin, a.enrolled = s.director.ca, true, false })
+	second := newOldCA(t)
+	s.director.change(t, second)
+	s.age("the director has a new CA", func(a *age) { a.ca, a.pin, a.enrolled = second, true, false })
 	cmd = s.program(s.rec.Continue)
 	log = start(t, cmd, "msg=enrolled")
 	s.enrolled()

@@ -12,14 +12,14 @@ func Kill(call string, n int) []string {
 }
 
 // Turns returns the numbers at which to kill: all in the long form, and else 1, 2,
-// 3, 5, 8 and so on. The caller ends the iteration when the program survives.
+// 4, 8 and so on. The caller ends the iteration when the program survives.
 func Turns() iter.Seq[int] {
 	return func(yield func(int) bool) {
-		for n, next := 1, 2; yield(n); {
+		for n := 1; yield(n); {
 			if Long() {
 				n++
 			} else {
-				n, next = next, n+next
+				n *= 2
 			}
 		}
 	}

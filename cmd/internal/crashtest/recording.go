@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -22,12 +23,15 @@ const calls = "open openat openat2 creat write pwrite64 writev pwritev pwritev2 
 	"sync_file_range rename renameat renameat2 unlink unlinkat mkdir mkdirat rmdir link linkat symlink symlinkat mknod mknodat " +
 	"fchmod chmod fchmodat fchmodat2 fallocate copy_file_range sendfile splice vmsplice io_uring_setup lseek mmap setxattr fsetxattr"
 
-// A Recording is what programs did to a folder, one after the other.
+// A Recording is what programs did to a folder, one after the other. Its methods
+// belong to the goroutine of the test.
 type Recording struct {
 	t      testing.TB
 	root   string
 	strace string
-	runs   []*run
+
+	mu   sync.Mutex // guards runs
+	runs []*run
 }
 
 // A run is one program.
@@ -83,13 +87,15 @@ func (r *Recording) add(cmd *exec.Cmd, before Tree, options []string) {
 	if err := os.WriteFile(trace, nil, 0o600); err != nil {
 		r.t.Fatal(err)
 	}
+	r.mu.Lock()
 	r.runs = append(r.runs, &run{before: before, trace: trace})
+	r.mu.Unlock()
 	args := []string{
 		r.strace, "-f", "-y", "-xx", "-s", "16777216", "-o", trace, "-e", "signal=none",
 		"-e", "trace=?" + strings.ReplaceAll(calls, " ", ",?"),
 	}
 	if len(options) == 0 {
-		args = append(args, "--seccomp-bpf") // much faster, but it cannot tamper
+		args = append(args, "--seccomp-bpf") // much faster, but without effect on what is to be killed
 	}
 	args = append(append(args, options...), "--", cmd.Path)
 	r.t.Cleanup(func() { r.end(trace, cmd.Args[len(args)-1]) })
@@ -140,7 +146,8 @@ func umask() uint32 {
 // Signal sends a signal to the program that runs, and not to strace.
 func (r *Recording) Signal(sig os.Signal) {
 	r.t.Helper()
-	pid, err := pidOf(r.runs[len(r.runs)-1].trace)
+	_, trace := r.last()
+	pid, err := pidOf(trace)
 	if err != nil {
 		r.t.Fatalf("the trace does not begin with the number of a process: %v", err)
 	}
@@ -162,14 +169,24 @@ type Mark struct {
 // Mark returns the present moment: whatever the program did that can be seen from
 // outside by now, such as an answer it gave, has all that it did before on the
 // hither side of the mark. That is because strace has written down a call before
-// the program goes on.
+// the program goes on. It may be called by any goroutine.
 func (r *Recording) Mark() Mark {
 	r.t.Helper()
-	info, err := os.Stat(r.runs[len(r.runs)-1].trace)
+	number, trace := r.last()
+	info, err := os.Stat(trace)
 	if err != nil {
-		r.t.Fatal(err)
+		r.t.Error(err)
+		return Mark{}
 	}
-	return Mark{run: len(r.runs) - 1, at: info.Size()}
+	return Mark{run: number, at: info.Size()}
+}
+
+// last returns the number and the trace of the newest program.
+func (r *Recording) last() (number int, trace string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	number = len(r.runs) - 1
+	return number, r.runs[number].trace
 }
 
 // Before says whether m is earlier than o.
