@@ -26,6 +26,7 @@ type Agent struct {
 	Aliases           []Hostname `json:"aliases,omitempty"`
 	Conflict          bool       `json:"conflict,omitempty"` // another key was seen under this GUID
 	Version           string     `json:"version,omitempty"`
+	OrphanedBy        AgentID    `json:"orphaned_by,omitempty"` // the pending agent that seems to be the same host with a new key
 }
 
 // ApproveRequest is the optional body of an approval.

@@ -23,7 +23,7 @@ func (t Time) MarshalJSON() ([]byte, error) {
 	if !t.writable() {
 		return nil, fmt.Errorf("time in the year %d: RFC 3339 has years 0 to 9999", t.UTC().Year())
 	}
-	return t.UTC().AppendFormat(nil, `"`+time.RFC3339Nano+`"`), nil
+	return t.UTC().AppendFormat(make([]byte, 0, len(time.RFC3339Nano)+2), `"`+time.RFC3339Nano+`"`), nil
 }
 
 // UnmarshalJSON implements [json.Unmarshaler].

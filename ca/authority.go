@@ -48,6 +48,7 @@ type Authority struct {
 	key   crypto.Signer
 	cert  *x509.Certificate
 	chain []*x509.Certificate // above cert, when cert is an intermediate
+	above []*x509.Certificate // of cert and chain, what a peer needs besides the root: none for a CA of our own
 	now   func() time.Time
 }
 
@@ -71,6 +72,11 @@ func Open(dir string, cfg Config) (*Authority, error) {
 	}
 	if err := a.check(filepath.Join(dir, CertFile)); err != nil {
 		return nil, err
+	}
+	for _, c := range append([]*x509.Certificate{a.cert}, a.chain...) {
+		if c.CheckSignatureFrom(c) != nil {
+			a.above = append(a.above, c)
+		}
 	}
 	return a, nil
 }

@@ -1,7 +1,6 @@
 package ca
 
 import (
-	"bytes"
 	"crypto"
 	"crypto/sha256"
 	"crypto/x509"
@@ -30,11 +29,15 @@ func KeyFingerprint(pub crypto.PublicKey) (Fingerprint, error) {
 // String returns upper-case pairs of hex digits with colons, as
 // "openssl x509 -fingerprint -sha256" prints them.
 func (f Fingerprint) String() string {
-	pairs := make([][]byte, len(f))
+	const digits = "0123456789ABCDEF"
+	pairs := make([]byte, 0, 3*len(f))
 	for i, b := range f {
-		pairs[i] = []byte(hex.EncodeToString([]byte{b}))
+		if i > 0 {
+			pairs = append(pairs, ':')
+		}
+		pairs = append(pairs, digits[b>>4], digits[b&0xf])
 	}
-	return string(bytes.ToUpper(bytes.Join(pairs, []byte(":"))))
+	return string(pairs)
 }
 
 // ParseFingerprint reads what [Fingerprint.String] writes, without regard to

@@ -116,16 +116,5 @@ func (a *Authority) sign(pub crypto.PublicKey, id Identity, life time.Duration) 
 	if err != nil {
 		return nil, fmt.Errorf("sign for %s: %w", id.CommonName, err)
 	}
-	return append([]*x509.Certificate{leaf}, a.intermediates()...), nil
-}
-
-// intermediates are what a peer needs besides the root: none for a CA of our own.
-func (a *Authority) intermediates() []*x509.Certificate {
-	var above []*x509.Certificate
-	for _, c := range append([]*x509.Certificate{a.cert}, a.chain...) {
-		if c.CheckSignatureFrom(c) != nil {
-			above = append(above, c)
-		}
-	}
-	return above
+	return append([]*x509.Certificate{leaf}, a.above...), nil
 }

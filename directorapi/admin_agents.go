@@ -19,9 +19,10 @@ func (s *Server) listAgents(c echo.Context) error {
 	default:
 		return malformed("The state is \"pending\", \"registered\" or \"revoked\".")
 	}
-	agents := make([]dcvix.Agent, 0)
-	for _, a := range s.cfg.Broker.Agents(state) {
-		agents = append(agents, agentForAdmin(a))
+	found := s.cfg.Broker.Agents(state)
+	agents := make([]dcvix.Agent, len(found))
+	for i, a := range found {
+		agents[i] = agentForAdmin(a)
 	}
 	return ok(c, agents)
 }
@@ -31,7 +32,7 @@ func agentForAdmin(a session.AgentStatus) dcvix.Agent {
 		GUID: a.ID, Hostname: a.Hostname, State: a.State, CreatedAt: dcvix.Time{Time: a.CreatedAt},
 		RegisteredAt: dcvix.Time{Time: a.RegisteredAt}, LastSeenAt: dcvix.Time{Time: a.LastSeenAt},
 		CertSerial: a.Serial, Tags: a.Tags, Fingerprint: ca.Fingerprint(a.KeyHash).String(),
-		RequestedHostname: a.Requested, Aliases: a.Aliases, Conflict: a.Conflict, Version: a.Version,
+		RequestedHostname: a.Requested, Aliases: a.Aliases, Conflict: a.Conflict, Version: a.Version, OrphanedBy: a.OrphanedBy,
 	}
 }
 

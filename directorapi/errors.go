@@ -80,11 +80,12 @@ func table() []row {
 		{session.ErrRevoked, fault{http.StatusUnauthorized, dcvix.CodeUnauthenticated, "This agent is revoked: an admin can reactivate it."}},
 		{session.ErrKeyMismatch, fault{http.StatusUnauthorized, dcvix.CodeUnauthenticated, "Another key is known under this GUID: an admin sees both, and a new GUID lets this host ask anew."}},
 		{session.ErrBadToken, fault{http.StatusUnauthorized, dcvix.CodeUnauthenticated, "The registration token is wrong or missing."}},
-		{session.ErrTooMany, fault{http.StatusTooManyRequests, dcvix.CodeTooMany, "Too many agents wait for approval: an admin has to approve or deny some."}},
+		{session.ErrTooMany, fault{http.StatusTooManyRequests, dcvix.CodeTooMany, "Too many new agents ask: an admin has to approve or deny some, or an hour has to pass."}},
 
 		{session.ErrWrongState, fault{http.StatusNotFound, dcvix.CodeNotFound, "The agent is not in a state for this: look at the list again."}},
 		{session.ErrNameTaken, fault{http.StatusConflict, dcvix.CodeConflict, "Another registered agent has this host name: compare both, then approve with replace, or revoke one."}},
 		{session.ErrNameReserved, fault{http.StatusConflict, dcvix.CodeConflict, "This host name is the director's own: give the host another one."}},
+		{session.ErrNoKey, fault{http.StatusConflict, dcvix.CodeConflict, "This agent's key is not known, so it stays revoked: let the host ask anew under a new GUID."}},
 		{session.ErrConsoleTaken, fault{http.StatusConflict, dcvix.CodeConflict, "The host's console is in use by somebody else: try another host."}},
 		{session.ErrOtherType, fault{http.StatusConflict, dcvix.CodeConflict, "The host runs sessions of the other type: try that type or another host."}},
 		{session.ErrIDTaken, fault{http.StatusConflict, dcvix.CodeConflict, "The host has a session of this id: choose another."}},

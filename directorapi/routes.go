@@ -8,6 +8,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/dcvix/dcvix"
+	"github.com/dcvix/dcvix/session"
 )
 
 // access says who may use a route. Its zero value is nobody's: a route that
@@ -103,6 +104,28 @@ func (r route) audience() audience {
 		return forAll
 	}
 	return forUsers
+}
+
+// action is what a refusal of the route is on record as; "" means that it is not,
+// or that its handler sees to it.
+func (r route) action() session.AuditAction {
+	switch r.path {
+	case dcvix.PathAgentRegister:
+		return session.AuditAgentRegister
+	case dcvix.PathAgentRenew:
+		return session.AuditAgentCertify
+	case dcvix.PathAgentUpdate:
+		return session.AuditAgentReport
+	case dcvix.PathAdminAgentApprove:
+		return session.AuditAgentApprove
+	case dcvix.PathAdminAgentDeny:
+		return session.AuditAgentDeny
+	case dcvix.PathAdminAgentRevoke:
+		return session.AuditAgentRevoke
+	case dcvix.PathAdminAgentReactivate:
+		return session.AuditAgentReactivate
+	}
+	return ""
 }
 
 func (r route) limit() int64 {

@@ -32,6 +32,9 @@ func (b *Broker) Register(ctx context.Context, r Registration) (Agent, error) {
 	if !known {
 		return Agent{}, b.admitPending(ctx, r)
 	}
+	if a.hasNoKey() {
+		return Agent{}, ErrRevoked
+	}
 	if a.KeyHash != r.KeyHash {
 		return Agent{}, b.noteConflict(ctx, a, r)
 	}
@@ -41,6 +44,7 @@ func (b *Broker) Register(ctx context.Context, r Registration) (Agent, error) {
 	case dcvix.AgentRevoked:
 		return Agent{}, ErrRevoked
 	default:
+		b.register.see(Seen{ID: a.ID, At: b.now(), Address: r.Address})
 		if _, err := b.noteWish(ctx, a, r); err != nil {
 			return Agent{}, err
 		}
@@ -97,7 +101,7 @@ func (b *Broker) noteConflict(ctx context.Context, a Agent, r Registration) erro
 	if a.Conflict {
 		return ErrKeyMismatch
 	}
-	err := b.register.update(ctx, func(agents []*Agent) error {
+	err := b.register.update(ctx, func(agents []*Agent, _ *draft) error {
 		agents[0].Conflict = true
 		return nil
 	}, a.ID)
@@ -113,7 +117,7 @@ func (b *Broker) noteWish(ctx context.Context, a Agent, r Registration) (Agent, 
 	if a.Requested == wish && a.Port == r.Port {
 		return a, nil
 	}
-	err := b.register.update(ctx, func(agents []*Agent) error {
+	err := b.register.update(ctx, func(agents []*Agent, _ *draft) error {
 		agents[0].Requested, agents[0].Port = wish, r.Port
 		return nil
 	}, a.ID)
@@ -132,7 +136,7 @@ func (b *Broker) Authorize(id dcvix.AgentID, key KeyHash) (Agent, error) {
 	switch {
 	case !ok || a.State == dcvix.AgentPending:
 		return Agent{}, ErrNotFound
-	case a.KeyHash != key:
+	case a.KeyHash != key || a.hasNoKey():
 		return Agent{}, ErrKeyMismatch
 	case a.State != dcvix.AgentRegistered:
 		return Agent{}, ErrRevoked
@@ -144,8 +148,8 @@ func (b *Broker) Authorize(id dcvix.AgentID, key KeyHash) (Agent, error) {
 // handed out, if the agent is still registered with that key; else it returns
 // [ErrRevoked], and the certificate must not be handed out.
 func (b *Broker) Certified(ctx context.Context, id dcvix.AgentID, key KeyHash, serial string) error {
-	err := b.register.update(ctx, func(agents []*Agent) error {
-		if agents[0].State != dcvix.AgentRegistered || agents[0].KeyHash != key {
+	err := b.register.update(ctx, func(agents []*Agent, _ *draft) error {
+		if agents[0].State != dcvix.AgentRegistered || agents[0].KeyHash != key || agents[0].hasNoKey() {
 			return ErrRevoked
 		}
 		agents[0].Serial = serial
@@ -160,18 +164,21 @@ func (b *Broker) Certified(ctx context.Context, id dcvix.AgentID, key KeyHash, s
 // An AgentStatus is an entry of the register with what its host last said.
 type AgentStatus struct {
 	Agent
-	Tags    []string // never nil
-	Version string
+	Tags       []string // never nil
+	Version    string
+	OrphanedBy dcvix.AgentID // the pending agent that seems to be the same host with a new key; "" when none
 }
 
 // Agents returns the entries in the given state, or all for "", ordered by ID.
 func (b *Broker) Agents(state dcvix.AgentState) []AgentStatus {
-	agents := make([]AgentStatus, 0)
-	for _, a := range b.register.all() {
+	all := b.register.all()
+	orphans := orphans(all, b.cfg.Now())
+	agents := make([]AgentStatus, 0, len(all))
+	for _, a := range all {
 		if state != "" && a.State != state {
 			continue
 		}
-		s := AgentStatus{Agent: a, Tags: []string{}}
+		s := AgentStatus{Agent: a, Tags: []string{}, OrphanedBy: orphans[a.ID]}
 		if h, ok := b.fleet.Host(a.ID); ok {
 			s.Tags, s.Version = h.Tags, h.Version
 		}
@@ -241,8 +248,8 @@ func (b *Broker) certifiable(name dcvix.Hostname, aliases []dcvix.Hostname) ([]d
 
 // approval changes the approved agent, which must be as the admin saw it, and
 // after it those that it replaces.
-func (b *Broker) approval(names []dcvix.Hostname, saw Agent) func([]*Agent) error {
-	return func(agents []*Agent) error {
+func (b *Broker) approval(names []dcvix.Hostname, saw Agent) func([]*Agent, *draft) error {
+	return func(agents []*Agent, in *draft) error {
 		a, replaced := agents[0], agents[1:]
 		switch {
 		case a.State != saw.State || a.Hostname != saw.Hostname || a.Requested != saw.Requested:
@@ -250,7 +257,7 @@ func (b *Broker) approval(names []dcvix.Hostname, saw Agent) func([]*Agent) erro
 		case a.State == dcvix.AgentRevoked, a.State == dcvix.AgentRegistered && slices.Equal(names, a.names()):
 			return ErrWrongState
 		}
-		for _, other := range b.register.holders(a.ID, names) {
+		for _, other := range in.holders(a.ID, names) {
 			if !slices.ContainsFunc(replaced, func(r *Agent) bool { return r.ID == other }) {
 				return ErrNameTaken
 			}
@@ -278,19 +285,22 @@ func (b *Broker) Revoke(ctx context.Context, id dcvix.AgentID) error {
 }
 
 // Reactivate trusts a revoked agent again, under its recorded name. The errors
-// wrap [ErrNotFound], [ErrWrongState] and [ErrNameTaken].
+// wrap [ErrNotFound], [ErrWrongState], [ErrNoKey] and [ErrNameTaken].
 func (b *Broker) Reactivate(ctx context.Context, id dcvix.AgentID) error {
 	return b.transition(ctx, id, dcvix.AgentRevoked, dcvix.AgentRegistered)
 }
 
 func (b *Broker) transition(ctx context.Context, id dcvix.AgentID, from, to dcvix.AgentState) error {
-	err := b.register.update(ctx, func(agents []*Agent) error {
+	err := b.register.update(ctx, func(agents []*Agent, in *draft) error {
 		a := agents[0]
 		if a.State != from {
 			return ErrWrongState
 		}
 		if to == dcvix.AgentRegistered {
-			if len(b.register.holders(id, a.names())) > 0 {
+			if a.hasNoKey() {
+				return ErrNoKey
+			}
+			if len(in.holders(id, a.names())) > 0 {
 				return ErrNameTaken
 			}
 		}

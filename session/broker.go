@@ -27,6 +27,7 @@ type Config struct {
 	Agents AgentCaller
 	Policy Policy
 
+	Audit             AuditLog         // where it goes on record which agents were forgotten for their age; nil means nowhere
 	Reserved          []dcvix.Hostname // names no agent may have: the director's own
 	RegistrationToken string           // what an unknown agent must show; "" means nothing
 	PendingMax        int              // agents that may wait for approval; 0 means 10,000
@@ -73,6 +74,7 @@ type Broker struct {
 	denied    *denials
 	newcomers newcomers
 	busy      keyedLock // one creation a host at a time
+	calls     calls
 
 	dropping sync.RWMutex
 	droppers []AgentDropper
@@ -152,25 +154,6 @@ func (b *Broker) writeSeen(ctx context.Context) error {
 	return nil
 }
 
-// forgetPending removes agents that nobody approved in time.
-func (b *Broker) forgetPending(ctx context.Context) error {
-	limit := b.cfg.Now().Add(-b.cfg.PendingTTL)
-	for _, a := range b.register.all() {
-		if a.State != dcvix.AgentPending || !a.CreatedAt.Before(limit) {
-			continue
-		}
-		err := b.register.delete(ctx, a.ID, dcvix.AgentPending)
-		if errors.Is(err, ErrNotFound) || errors.Is(err, ErrWrongState) { // an admin was quicker
-			continue
-		}
-		if err != nil {
-			return fmt.Errorf("forget a pending agent: %w", err)
-		}
-		b.cfg.Logger.InfoContext(ctx, "pending agent forgotten", slog.String("guid", string(a.ID)), slog.String("hostname", string(a.Hostname)))
-	}
-	return nil
-}
-
 func (b *Broker) lookForSilence(ctx context.Context) {
 	silent, dropped := b.fleet.sweep(b.cfg.Now())
 	for _, h := range silent {
@@ -213,13 +196,14 @@ func (b *Broker) ask(ctx context.Context, a Agent) error {
 	if _, ok := b.fleet.Host(a.ID); ok {
 		return nil
 	}
-	if _, err := b.trusted(a.ID); err != nil { // it may have waited for its turn
-		return gone(a)
-	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
+	ctx, end, err := b.call(ctx, a.ID)
+	if err != nil { // it may have waited for its turn
+		return gone(a)
+	}
+	defer end()
 	asked := b.cfg.Now()
-	defer b.dropIfGone(a.ID)
 	update, err := b.cfg.Agents.Report(ctx, a)
 	if err != nil {
 		return fmt.Errorf("ask %s for its sessions: %w", a.Hostname, err)
@@ -264,21 +248,14 @@ func (b *Broker) OnDrop(d AgentDropper) {
 	b.droppers = append(b.droppers, d)
 }
 
-// drop forgets the host of an agent that is trusted no longer and ends the
-// agent's connections. The register says so already.
+// drop forgets the host of an agent that is trusted no longer and ends calls to it
+// and its connections. The register says so already.
 func (b *Broker) drop(id dcvix.AgentID) {
+	b.calls.end(id)
 	b.fleet.Drop(id)
 	b.dropping.RLock()
 	defer b.dropping.RUnlock()
 	for _, d := range b.droppers {
 		d.DropAgent(id)
-	}
-}
-
-// dropIfGone is for the end of every call to an agent: it may have begun after
-// the agent was dropped, though not after it was found trusted.
-func (b *Broker) dropIfGone(id dcvix.AgentID) {
-	if _, err := b.trusted(id); err != nil {
-		b.drop(id)
 	}
 }

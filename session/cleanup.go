@@ -79,16 +79,75 @@ func (b *Broker) forgetGone(ctx context.Context, c *cleanup) error {
 		if now, ok := b.register.get(a.ID); !ok || !now.LastSeenAt.Equal(a.LastSeenAt) { // it came back this moment
 			continue
 		}
-		err := b.register.delete(ctx, a.ID, dcvix.AgentRegistered)
-		if errors.Is(err, ErrNotFound) || errors.Is(err, ErrWrongState) { // an admin was quicker
-			continue
-		}
+		deleted, err := b.forget(ctx, a, "unseen for 30 days")
 		if err != nil {
-			return fmt.Errorf("forget agent %s: %w", a.Hostname, err)
+			return err
+		}
+		if !deleted {
+			continue
 		}
 		b.drop(a.ID)
 		b.cfg.Logger.WarnContext(ctx, "registered agent deleted, unseen for 30 days", slog.String("guid", string(a.ID)),
 			slog.String("hostname", string(a.Hostname)), slog.Time("last_seen", a.LastSeenAt))
 	}
 	return nil
+}
+
+// forgetPending removes agents that nobody approved in time.
+func (b *Broker) forgetPending(ctx context.Context) error {
+	limit := b.cfg.Now().Add(-b.cfg.PendingTTL)
+	for _, a := range b.register.all() {
+		if a.State != dcvix.AgentPending || !a.CreatedAt.Before(limit) {
+			continue
+		}
+		deleted, err := b.forget(ctx, a, "not approved in time")
+		if err != nil {
+			return err
+		}
+		if deleted {
+			b.cfg.Logger.InfoContext(ctx, "pending agent forgotten", slog.String("guid", string(a.ID)), slog.String("hostname", string(a.Hostname)))
+		}
+	}
+	return nil
+}
+
+// forget deletes an agent whose time is over, unless an admin was quicker. It goes
+// on record first: what cannot is not deleted.
+func (b *Broker) forget(ctx context.Context, a Agent, why string) (deleted bool, err error) {
+	record := AuditRecord{
+		Time: b.cfg.Now(), Action: AuditAgentForget, Outcome: AuditOK, Role: AuditDirector, Target: string(a.ID), Reason: why,
+		Old: fmt.Sprintf("%s %s, last seen %s", a.State, a.Hostname, moment(a.LastSeenAt)),
+	}
+	if err := b.onRecord(ctx, record); err != nil {
+		return false, err
+	}
+	err = b.register.delete(ctx, a.ID, a.State)
+	if err == nil {
+		return true, nil
+	}
+	record.Outcome, record.Reason = AuditFailed, err.Error()
+	err = fmt.Errorf("forget agent %s: %w", a.Hostname, err)
+	if errors.Is(err, ErrNotFound) || errors.Is(err, ErrWrongState) {
+		err = nil
+		record.Outcome = AuditRefused
+	}
+	return false, errors.Join(err, b.onRecord(ctx, record))
+}
+
+func (b *Broker) onRecord(ctx context.Context, r AuditRecord) error {
+	if b.cfg.Audit == nil {
+		return nil
+	}
+	if err := b.cfg.Audit.Append(ctx, r); err != nil {
+		return fmt.Errorf("put on record that agent %s is forgotten: %w", r.Target, err)
+	}
+	return nil
+}
+
+// moment writes a time of the register for people.
+func moment(t time.Time) string {
+	if t.IsZero() {
+		return "never"
+	}
+	return t.UTC().Format(time.RFC3339)
 }

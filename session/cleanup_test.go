@@ -193,3 +193,60 @@ func TestADeletionThatFailsIsTriedAgain(t *testing.T) {
 		assert.False(t, d.has(all[0].ID))
 	})
 }
+
+func TestWhatIsForgottenForItsAgeIsOnRecord(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := new(sessiontest.AuditLog)
+		d := newDirector(t, rarely, func(c *session.Config) { c.Audit = log })
+		all := d.fleetOf(t, 20)
+		_, _ = d.Register(t.Context(), asks("p", 1, "waits"))
+		d.run(t)
+		d.pass(t, 32*day, all[1:])
+		require.False(t, d.has(all[0].ID))
+		require.False(t, d.has("p"))
+
+		records, err := log.Read(t.Context(), session.AuditQuery{Action: session.AuditAgentForget})
+		require.NoError(t, err)
+		require.Len(t, records, 2)
+		for i, want := range []session.AuditRecord{
+			{Target: "p", Reason: "not approved in time", Old: "pending waits, last seen never"},
+			{Target: string(all[0].ID), Reason: "unseen for 30 days", Old: "registered ws0, last seen 2000-01-01T00:00:00Z"},
+		} {
+			want.Action, want.Outcome, want.Role, want.Time = session.AuditAgentForget, session.AuditOK, session.AuditDirector, records[i].Time
+			assert.Equal(t, want, records[i])
+		}
+	})
+}
+
+func TestWhatCannotBePutOnRecordIsNotForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		book, log := new(logBook), new(sessiontest.AuditLog)
+		d := newDirector(t, rarely, book.use, func(c *session.Config) { c.Audit = log })
+		_, _ = d.Register(t.Context(), asks("p", 1, "waits"))
+		log.Fail(assert.AnError)
+		d.run(t)
+		time.Sleep(8 * day)
+		require.True(t, d.has("p"))
+		require.Positive(t, book.count("pending agents not forgotten"))
+		log.Fail(nil)
+		time.Sleep(2 * time.Hour)
+		assert.False(t, d.has("p"))
+	})
+}
+
+func TestADeletionThatFailsIsOnRecordAsFailed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := new(sessiontest.AuditLog)
+		d := newDirector(t, rarely, func(c *session.Config) { c.Audit = log })
+		_, _ = d.Register(t.Context(), asks("p", 1, "waits"))
+		d.run(t)
+		time.Sleep(7*day - time.Hour)
+		d.store.FailWith(assert.AnError)
+		time.Sleep(150 * time.Minute)
+		d.store.FailWith(nil)
+		records, err := log.Read(t.Context(), session.AuditQuery{Target: "p"})
+		require.NoError(t, err)
+		require.NotEmpty(t, records)
+		assert.Equal(t, session.AuditFailed, records[len(records)-1].Outcome)
+	})
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -101,7 +102,17 @@ type stuckStore struct {
 	err error
 }
 
-func (s *stuckStore) DeleteAgent(context.Context, dcvix.AgentID) error { return s.err }
+func (s *stuckStore) ChangeAgents(ctx context.Context, change func([]*session.Agent) error, ids ...dcvix.AgentID) error {
+	return s.Store.ChangeAgents(ctx, func(agents []*session.Agent) error {
+		if err := change(agents); err != nil {
+			return err
+		}
+		if slices.Contains(agents, nil) {
+			return s.err
+		}
+		return nil
+	}, ids...)
+}
 
 func TestADenialThatFailsIsNotRemembered(t *testing.T) {
 	store := &stuckStore{err: errors.New("disk full")}

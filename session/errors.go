@@ -28,6 +28,7 @@ var (
 	// Reasons for a conflict.
 	ErrNameTaken    = conflict("a registered agent has this host name")
 	ErrNameReserved = conflict("the host name is the director's own")
+	ErrNoKey        = conflict("the agent's key is not known")
 	ErrConsoleTaken = conflict("the host's console belongs to somebody else")
 	ErrOtherType    = conflict("the host runs sessions of the other type")
 	ErrIDTaken      = conflict("the host has a session of this id")

@@ -37,7 +37,11 @@ func (b *Broker) Denials() int {
 }
 
 // PendingCount returns what the index counts, not what it holds.
-func (b *Broker) PendingCount() int { return b.register.count(dcvix.AgentPending) }
+func (b *Broker) PendingCount() int {
+	b.register.mu.RLock()
+	defer b.register.mu.RUnlock()
+	return b.register.agents.counts[dcvix.AgentPending]
+}
 
 // NewcomerAddresses returns of how many addresses new agents are counted.
 func (b *Broker) NewcomerAddresses() int {
@@ -45,3 +49,6 @@ func (b *Broker) NewcomerAddresses() int {
 	defer b.newcomers.mu.Unlock()
 	return len(b.newcomers.all)
 }
+
+// WaitingChanges returns how many changes of the register wait for a commit.
+func (b *Broker) WaitingChanges() int { return b.register.changes.Waiting() }

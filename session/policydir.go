@@ -27,6 +27,7 @@ type PolicyDir struct {
 	logger *slog.Logger
 	rules  atomic.Pointer[Rules]
 	seen   atomic.Pointer[policyStamp]
+	told   func(ctx context.Context, err error) // of what Run did; nil means nobody
 }
 
 type policyStamp [2]struct {
@@ -106,6 +107,11 @@ func (p *PolicyDir) read(name string) ([]byte, error) {
 	return data, nil
 }
 
+// OnReload has told called when Run has read the policy again, with the error that
+// Run logs when it could not: once for one that stays the same. It is called before
+// Run is.
+func (p *PolicyDir) OnReload(told func(ctx context.Context, err error)) { p.told = told }
+
 // Run reloads the policy when its files change, until ctx is done. It then
 // returns nil. Files that were refused are tried at every look, since not every
 // remedy changes them (chmod), but logged once.
@@ -127,11 +133,19 @@ func (p *PolicyDir) Run(ctx context.Context) error {
 		if err := p.Reload(ctx); err != nil {
 			if now != refused || err.Error() != why {
 				p.logger.ErrorContext(ctx, "policy not reloaded, the one before stays", slog.Any("err", err))
+				p.tell(ctx, err)
 			}
 			refused, why = now, err.Error()
 			continue
 		}
 		p.logger.InfoContext(ctx, "policy reloaded", slog.String("folder", p.dir))
+		p.tell(ctx, nil)
+	}
+}
+
+func (p *PolicyDir) tell(ctx context.Context, err error) {
+	if p.told != nil {
+		p.told(ctx, err)
 	}
 }
 

@@ -423,9 +423,11 @@ type busyStore struct {
 	meanwhile func()
 }
 
-func (s *busyStore) UpdateAgents(ctx context.Context, change func([]*session.Agent) error, ids ...dcvix.AgentID) error {
-	s.meanwhile()
-	return s.Store.UpdateAgents(ctx, change, ids...)
+func (s *busyStore) ChangeAgents(ctx context.Context, change func([]*session.Agent) error, ids ...dcvix.AgentID) error {
+	if s.meanwhile != nil {
+		s.meanwhile()
+	}
+	return s.Store.ChangeAgents(ctx, change, ids...)
 }
 
 func TestADenialThatCameSecondRemovesNothing(t *testing.T) {

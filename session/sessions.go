@@ -93,7 +93,11 @@ func (b *Broker) create(ctx context.Context, a Agent, req OpenRequest) (OpenedSe
 	if wanted == "" {
 		wanted = dcvix.SessionID("dcvix_" + uuid.NewString())
 	}
-	defer b.dropIfGone(a.ID)
+	ctx, end, err := b.call(ctx, a.ID)
+	if err != nil {
+		return OpenedSession{}, gone(a)
+	}
+	defer end()
 	id, err := b.cfg.Agents.CreateSession(ctx, a, dcvix.AgentCreateSession{UserID: req.Owner, SessionType: req.Type, SessionID: wanted})
 	if err != nil {
 		return OpenedSession{}, fmt.Errorf("create a session on %s: %w", a.Hostname, err)
@@ -184,7 +188,7 @@ func (b *Broker) Report(ctx context.Context, a Agent, address string, update dcv
 	}
 	if port := update.AgentPort; port != a.Port && port >= minAgentPort && port <= maxAgentPort {
 		a.Port = port
-		err := b.register.update(ctx, func(agents []*Agent) error {
+		err := b.register.update(ctx, func(agents []*Agent, _ *draft) error {
 			agents[0].Port = port
 			return nil
 		}, a.ID)
@@ -229,8 +233,12 @@ func (b *Broker) Close(ctx context.Context, who Actor, id dcvix.SessionID, serve
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), b.cfg.ActDeadline)
 	defer cancel()
+	ctx, end, err := b.call(ctx, a.ID)
+	if err != nil {
+		return gone(a)
+	}
+	defer end()
 	b.fleet.Closing(a.ID, id, b.cfg.Now())
-	defer b.dropIfGone(a.ID)
 	if err := b.cfg.Agents.CloseSession(ctx, a, id); err != nil && !errors.Is(err, ErrNotFound) {
 		b.fleet.NotClosed(a.ID, s)
 		return fmt.Errorf("close session %s on %s: %w", id, a.Hostname, err)

@@ -9,7 +9,8 @@ import (
 	"github.com/dcvix/dcvix"
 )
 
-// A KeyHash is the SHA-256 of a public key (SPKI).
+// A KeyHash is the SHA-256 of a public key (SPKI). The zero KeyHash is of no key:
+// nobody holds it, and an entry that has it lets nobody in.
 type KeyHash [sha256.Size]byte
 
 // An Agent is an entry of the register: a DCV host as the director knows it for
@@ -17,7 +18,7 @@ type KeyHash [sha256.Size]byte
 type Agent struct {
 	ID      dcvix.AgentID
 	State   dcvix.AgentState
-	KeyHash KeyHash // pinned at first sight
+	KeyHash KeyHash // pinned at first sight; zero for a revoked entry that was imported without its key
 
 	Hostname  dcvix.Hostname   // recorded; the only name its certificate gets, besides Aliases
 	Requested dcvix.Hostname   // the other name it last asked for; "" when none
@@ -38,6 +39,9 @@ type Agent struct {
 func (a *Agent) names() []dcvix.Hostname {
 	return append([]dcvix.Hostname{a.Hostname}, a.Aliases...)
 }
+
+// hasNoKey says that no key is pinned, so that nobody can prove to be this agent.
+func (a *Agent) hasNoKey() bool { return a.KeyHash == KeyHash{} }
 
 func (a Agent) clone() Agent {
 	a.Aliases = slices.Clone(a.Aliases)
@@ -80,16 +84,13 @@ type Store interface {
 type AgentStore interface {
 	// Agents returns every agent, ordered by ID.
 	Agents(ctx context.Context) ([]Agent, error)
-	// PutAgent adds an agent. It returns ErrConflict if the ID is taken.
-	PutAgent(ctx context.Context, a Agent) error
-	// UpdateAgents changes the agents of the given ids, all different, in a single
-	// atomic step; change gets them in the order of ids. It may be called more than once, so it
-	// must have no other effect, and it must not change an ID. If it returns an
-	// error, nothing is stored and UpdateAgents returns that error. UpdateAgents
-	// returns ErrNotFound if one of the agents does not exist.
-	UpdateAgents(ctx context.Context, change func([]*Agent) error, ids ...dcvix.AgentID) error
-	// DeleteAgent removes an agent. It returns ErrNotFound if there is none.
-	DeleteAgent(ctx context.Context, id dcvix.AgentID) error
+	// ChangeAgents changes the agents of the given ids, all different, in a single
+	// atomic step. change gets them in the order of ids, nil where there is none. It
+	// changes them in place, puts an agent of that ID where there was none to add it,
+	// and nil to remove one. It may be called more than once, so it must have no other
+	// effect. If it returns an error, nothing is stored and ChangeAgents returns that
+	// error.
+	ChangeAgents(ctx context.Context, change func(agents []*Agent) error, ids ...dcvix.AgentID) error
 	// SeeAgents sets LastSeenAt and Address of many agents in one step and passes
 	// over those that do not exist. It may lose what it wrote when the power fails.
 	SeeAgents(ctx context.Context, seen []Seen) error

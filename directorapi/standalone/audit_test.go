@@ -1,11 +1,14 @@
 package standalone_test
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -41,6 +44,31 @@ func TestThePolicyAndLoginsAreOnRecord(t *testing.T) {
 	n, err := auditfile.Verify(filepath.Join(dir, standalone.AuditFile))
 	require.NoError(t, err)
 	assert.EqualValues(t, 3, n)
+}
+
+func TestAPolicyThatIsReadAgainByItselfIsOnRecord(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		s, err := standalone.Open(t.Context(), dir, options(t))
+		require.NoError(t, err)
+		ctx, stop := context.WithCancel(t.Context())
+		ran := make(chan error, 1)
+		go func() { ran <- s.Run(ctx) }()
+		overwrite(t, dir, "policydb/users.json", `[{"id":"bob"}]`)
+		time.Sleep(3 * time.Second)
+		overwrite(t, dir, "policydb/users.json", "[\n\n{]")
+		time.Sleep(10 * time.Second) // looked at every 2 s, refused once
+		got, err := s.Audit().Read(t.Context(), session.AuditQuery{Action: session.AuditPolicyReload})
+		require.NoError(t, err)
+		require.Len(t, got, 2)
+		assert.Equal(t, session.AuditOK, got[0].Outcome)
+		assert.Equal(t, session.AuditFailed, got[1].Outcome)
+		assert.Contains(t, got[1].Reason, "users.json line 3")
+		assert.Equal(t, session.AuditDirector, got[1].Role)
+		stop()
+		require.NoError(t, <-ran)
+		require.NoError(t, s.Close())
+	})
 }
 
 func TestTheAuditCanBeElsewhere(t *testing.T) {

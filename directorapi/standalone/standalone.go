@@ -17,7 +17,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -83,7 +82,6 @@ type Server struct {
 	broker    *session.Broker
 	now       func() time.Time
 	policyDir string
-	onRecord  atomic.Pointer[session.Rules] // the policy that is in the audit
 }
 
 // Open makes or loads a director in dir, which it creates (0700). It starts
@@ -117,21 +115,21 @@ func (s *Server) open(ctx context.Context, opts Options) error {
 	if s.policy, err = session.OpenPolicyDir(ctx, s.policyDir, s.logger); err != nil {
 		return err
 	}
-	s.onRecord.Store(s.policy.Rules())
+	s.policy.OnReload(s.policyOnRecord)
 	s.audit, err = auditfile.Open(ctx, auditfile.Config{
 		Path: orDefault(opts.AuditFile, filepath.Join(s.dir, AuditFile)), MaxBytes: opts.AuditMaxBytes, Now: opts.Now, Logger: s.logger,
 	})
 	if err != nil {
 		return err
 	}
-	if s.store, err = sqlite.Open(ctx, filepath.Join(s.dir, DatabaseFile)); err != nil {
+	if s.store, err = s.openStore(ctx, filepath.Join(s.dir, DatabaseFile)); err != nil {
 		return err
 	}
 	if s.caller, err = agenthttp.New(agenthttp.Config{TLS: s.clientTLS(opts.Now), Port: opts.AgentPort}); err != nil {
 		return err
 	}
 	s.broker, err = session.Open(ctx, session.Config{
-		Store: s.store, Agents: s.caller, Policy: s.policy, Reserved: s.reserved(),
+		Store: s.store, Agents: s.caller, Policy: s.policy, Audit: s.audit, Reserved: s.reserved(),
 		RegistrationToken: opts.RegistrationToken, PendingMax: opts.PendingMax, PendingPerAddress: opts.PendingPerAddress,
 		MaxAge: opts.MaxAge, Housekeeping: opts.Housekeeping, Now: opts.Now, Logger: s.logger,
 	})
@@ -231,25 +229,8 @@ func (s *Server) policyOnRecord(ctx context.Context, failed error) {
 	if failed != nil {
 		r.Outcome, r.Reason = session.AuditFailed, failed.Error()
 	}
-	s.onRecord.Store(s.policy.Rules())
 	if err := s.audit.Append(context.WithoutCancel(ctx), r); err != nil {
 		s.logger.ErrorContext(ctx, "act not put on record", slog.String("action", string(r.Action)), slog.Any("err", err))
-	}
-}
-
-// watchPolicy puts on record when the policy was read again by itself.
-func (s *Server) watchPolicy(ctx context.Context) error {
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-			if s.policy.Rules() != s.onRecord.Load() {
-				s.policyOnRecord(ctx, nil)
-			}
-		}
 	}
 }
 
@@ -286,7 +267,6 @@ func (s *Server) Run(ctx context.Context) error {
 	group.Go(func() error { return s.policy.Run(ctx) })
 	group.Go(func() error { return s.certs.Run(ctx) })
 	group.Go(func() error { return s.renew(ctx) })
-	group.Go(func() error { return s.watchPolicy(ctx) })
 	group.Go(func() error { return s.Server.Run(ctx) })
 	return group.Wait()
 }

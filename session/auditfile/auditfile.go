@@ -19,10 +19,10 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"sync"
 	"time"
 
 	"github.com/dcvix/dcvix/session"
+	"github.com/dcvix/dcvix/session/internal/groupcommit"
 )
 
 // MinBytes is the least Config.MaxBytes: each file holds several of the longest
@@ -52,24 +52,21 @@ type Log struct {
 	cfg  Config
 	full int64 // bytes at which a file is
 
-	mu     sync.Mutex // guards next and closed
-	next   *batch
+	// queue is alone while files are written, moved or listed. It guards the rest.
+	queue  groupcommit.Queue[*waiting]
+	file   *os.File // nil when it has to be opened again
+	size   int64    // of the lines that count
+	tail   hash     // of the last line
+	dirty  bool     // there is something behind size
 	closed bool
-
-	commit sync.Mutex // held while files are written, moved or listed; guards the rest
-	file   *os.File   // nil when it has to be opened again
-	size   int64      // of the lines that count
-	tail   hash       // of the last line
-	dirty  bool       // there is something behind size
 }
 
 type hash [sha256.Size]byte
 
-// A batch is what one synchronisation brings to the disk.
-type batch struct {
-	records [][]byte
-	done    bool // the rest of the batch is final; guarded by Log.commit
-	err     error
+// A waiting record is on its way to the disk.
+type waiting struct {
+	record []byte
+	err    error
 }
 
 // Open opens the log, or makes an empty one, readable by its owner alone. If the
@@ -88,7 +85,7 @@ func Open(ctx context.Context, cfg Config) (*Log, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
-	l := &Log{cfg: cfg, full: cfg.MaxBytes / files, next: new(batch)}
+	l := &Log{cfg: cfg, full: cfg.MaxBytes / files}
 	cut, err := l.recover()
 	if err == nil && cut > 0 {
 		cfg.Logger.WarnContext(ctx, "the last line of the audit was cut off and is set aside",
@@ -114,31 +111,24 @@ func (l *Log) Append(ctx context.Context, r session.AuditRecord) error {
 	if err != nil {
 		return err
 	}
-	l.mu.Lock()
-	if l.closed {
-		l.mu.Unlock()
-		return fmt.Errorf("write the audit: %w", os.ErrClosed)
-	}
-	b := l.next
-	b.records = append(b.records, record)
-	l.mu.Unlock()
-
-	l.commit.Lock()
-	defer l.commit.Unlock()
-	if !b.done { // nobody else brought it to the disk meanwhile
-		l.mu.Lock()
-		l.next = new(batch)
-		l.mu.Unlock()
-		b.done, b.err = true, l.write(ctx, b.records)
-	}
-	if b.err != nil {
-		return fmt.Errorf("write the audit: %w", b.err)
+	e := &waiting{record: record}
+	l.queue.Do(e, func(batch []*waiting) {
+		err := l.write(ctx, batch)
+		for _, e := range batch {
+			e.err = err
+		}
+	})
+	if e.err != nil {
+		return fmt.Errorf("write the audit: %w", e.err)
 	}
 	return nil
 }
 
 // write adds lines to the file, and moves it aside when it is full.
-func (l *Log) write(ctx context.Context, records [][]byte) error {
+func (l *Log) write(ctx context.Context, batch []*waiting) error {
+	if l.closed {
+		return os.ErrClosed
+	}
 	if l.dirty {
 		if err := l.file.Truncate(l.size); err != nil {
 			return err
@@ -147,8 +137,8 @@ func (l *Log) write(ctx context.Context, records [][]byte) error {
 	}
 	var lines []byte
 	tail := l.tail
-	for _, record := range records {
-		line := chain(tail, record)
+	for _, e := range batch {
+		line := chain(tail, e.record)
 		at := l.size + int64(len(lines))
 		full := at > 0 && at+int64(len(line)) > l.full
 		if full || len(lines)+len(line) > maxWrite {
@@ -193,21 +183,18 @@ func (l *Log) sync(lines []byte, tail hash) error {
 
 // Close waits for what is being written and closes the file. Append fails after
 // it; Read does not.
-func (l *Log) Close() error {
-	l.mu.Lock()
-	l.closed = true
-	l.mu.Unlock()
-	l.commit.Lock()
-	defer l.commit.Unlock()
-	if l.file == nil {
-		return nil
-	}
-	var err error
-	if l.dirty {
-		err = l.file.Truncate(l.size)
-	}
-	err = errors.Join(err, l.file.Close())
-	l.file = nil
+func (l *Log) Close() (err error) {
+	l.queue.Alone(func() {
+		l.closed = true
+		if l.file == nil {
+			return
+		}
+		if l.dirty {
+			err = l.file.Truncate(l.size)
+		}
+		err = errors.Join(err, l.file.Close())
+		l.file = nil
+	})
 	return err
 }
 
@@ -235,22 +222,21 @@ func (l *Log) Read(ctx context.Context, q session.AuditQuery) ([]session.AuditRe
 }
 
 // snapshot opens all files, the oldest first, while none of them moves.
-func (l *Log) snapshot() ([]*os.File, error) {
-	l.commit.Lock()
-	defer l.commit.Unlock()
-	paths, err := list(l.cfg.Path)
-	if err != nil {
-		return nil, err
-	}
-	var open []*os.File
-	for _, path := range paths {
-		f, err := os.Open(path)
-		if err != nil {
-			return open, err
+func (l *Log) snapshot() (open []*os.File, err error) {
+	l.queue.Alone(func() {
+		var paths []string
+		if paths, err = list(l.cfg.Path); err != nil {
+			return
 		}
-		open = append(open, f)
-	}
-	return open, nil
+		for _, path := range paths {
+			var f *os.File
+			if f, err = os.Open(path); err != nil {
+				return
+			}
+			open = append(open, f)
+		}
+	})
+	return open, err
 }
 
 // newest returns the last records of a file that the query asks for.

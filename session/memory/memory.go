@@ -4,7 +4,6 @@ package memory
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -36,50 +35,30 @@ func (s *Store) Agents(context.Context) ([]session.Agent, error) {
 	return all, nil
 }
 
-// PutAgent implements [session.AgentStore].
-func (s *Store) PutAgent(_ context.Context, a session.Agent) error {
+// ChangeAgents implements [session.AgentStore].
+func (s *Store) ChangeAgents(_ context.Context, change func([]*session.Agent) error, ids ...dcvix.AgentID) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if _, ok := s.agents[a.ID]; ok {
-		return fmt.Errorf("agent %s: %w", a.ID, session.ErrConflict)
-	}
-	if s.agents == nil {
-		s.agents = make(map[dcvix.AgentID]session.Agent)
-	}
-	s.agents[a.ID] = clone(a)
-	return nil
-}
-
-// UpdateAgents implements [session.AgentStore].
-func (s *Store) UpdateAgents(_ context.Context, change func([]*session.Agent) error, ids ...dcvix.AgentID) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	agents := make([]*session.Agent, 0, len(ids))
-	for _, id := range ids {
-		a, ok := s.agents[id]
-		if !ok {
-			return fmt.Errorf("agent %s: %w", id, session.ErrNotFound)
+	agents := make([]*session.Agent, len(ids))
+	for i, id := range ids {
+		if a, ok := s.agents[id]; ok {
+			a = clone(a)
+			agents[i] = &a
 		}
-		a = clone(a)
-		agents = append(agents, &a)
 	}
 	if err := change(agents); err != nil {
 		return err
 	}
-	for _, a := range agents {
-		s.agents[a.ID] = clone(*a)
+	if s.agents == nil {
+		s.agents = make(map[dcvix.AgentID]session.Agent)
 	}
-	return nil
-}
-
-// DeleteAgent implements [session.AgentStore].
-func (s *Store) DeleteAgent(_ context.Context, id dcvix.AgentID) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if _, ok := s.agents[id]; !ok {
-		return fmt.Errorf("agent %s: %w", id, session.ErrNotFound)
+	for i, id := range ids {
+		if agents[i] == nil {
+			delete(s.agents, id)
+		} else {
+			s.agents[id] = clone(*agents[i])
+		}
 	}
-	delete(s.agents, id)
 	return nil
 }
 

@@ -64,7 +64,7 @@ func TestAFailingStoreIsAStoreAsLongAsItDoesNotFail(t *testing.T) {
 func TestAFailingStoreFailsBeforeItChangesAnything(t *testing.T) {
 	inner := new(memory.Store)
 	s := &sessiontest.FailingStore{Store: inner}
-	require.NoError(t, s.PutAgent(t.Context(), session.Agent{ID: "a1"}))
+	sessiontest.PutAgent(t, s, session.Agent{ID: "a1"})
 	require.NoError(t, s.RevokeToken(t.Context(), session.Revocation{TokenID: "t1", Until: time.UnixMilli(1)}))
 	boom := errors.New("boom")
 	s.FailWith(boom)
@@ -73,9 +73,7 @@ func TestAFailingStoreFailsBeforeItChangesAnything(t *testing.T) {
 	_, tokensErr := s.RevokedTokens(t.Context())
 	for name, err := range map[string]error{
 		"Agents": agentsErr, "RevokedTokens": tokensErr,
-		"PutAgent":     s.PutAgent(t.Context(), session.Agent{ID: "a2"}),
-		"UpdateAgents": s.UpdateAgents(t.Context(), change, "a1"),
-		"DeleteAgent":  s.DeleteAgent(t.Context(), "a1"),
+		"ChangeAgents": s.ChangeAgents(t.Context(), change, "a1"),
 		"SeeAgents":    s.SeeAgents(t.Context(), []session.Seen{{ID: "a1", At: time.UnixMilli(1)}}),
 		"RevokeToken":  s.RevokeToken(t.Context(), session.Revocation{TokenID: "t2"}),
 		"ForgetTokens": s.ForgetTokens(t.Context(), time.UnixMilli(2)),

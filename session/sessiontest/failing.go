@@ -38,31 +38,15 @@ func (s *FailingStore) Agents(ctx context.Context) ([]session.Agent, error) {
 	return s.Store.Agents(ctx)
 }
 
-// PutAgent implements [session.AgentStore].
-func (s *FailingStore) PutAgent(ctx context.Context, a session.Agent) error {
-	if err := s.failure(); err != nil {
-		return err
-	}
-	return s.Store.PutAgent(ctx, a)
-}
-
-// UpdateAgents implements [session.AgentStore]. When it fails it has called change
+// ChangeAgents implements [session.AgentStore]. When it fails it has called change
 // first, as a Store does whose disk is full at the commit.
-func (s *FailingStore) UpdateAgents(ctx context.Context, change func([]*session.Agent) error, ids ...dcvix.AgentID) error {
-	return s.Store.UpdateAgents(ctx, func(agents []*session.Agent) error {
+func (s *FailingStore) ChangeAgents(ctx context.Context, change func([]*session.Agent) error, ids ...dcvix.AgentID) error {
+	return s.Store.ChangeAgents(ctx, func(agents []*session.Agent) error {
 		if err := change(agents); err != nil {
 			return err
 		}
 		return s.failure()
 	}, ids...)
-}
-
-// DeleteAgent implements [session.AgentStore].
-func (s *FailingStore) DeleteAgent(ctx context.Context, id dcvix.AgentID) error {
-	if err := s.failure(); err != nil {
-		return err
-	}
-	return s.Store.DeleteAgent(ctx, id)
 }
 
 // SeeAgents implements [session.AgentStore].

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -22,15 +23,14 @@ func TestStore(t *testing.T, open func(testing.TB) session.Store) {
 	for name, test := range map[string]func(*testing.T, session.Store){
 		"AgentsComeBackAsTheyWere":      testRoundTrip,
 		"AgentsShareNoMemory":           testNoSharing,
-		"PutTakenID":                    testPutTaken,
-		"UpdateIsAtomic":                testUpdateIsAtomic,
-		"UpdateOfManyIsAllOrNothing":    testUpdateOfMany,
-		"FailedUpdateStoresNothing":     testFailedUpdate,
-		"UnknownAgents":                 testUnknown,
+		"ChangeIsAtomic":                testChangeIsAtomic,
+		"ChangeOfManyInOneStep":         testChangeOfMany,
+		"FailedChangeStoresNothing":     testFailedChange,
+		"AddAndRemove":                  testAddAndRemove,
 		"SeeAgents":                     testSee,
 		"RevokedTokens":                 testTokens,
 		"Denials":                       testDenials,
-		"UpdatesOfOneDoNotDisturbOther": testManyWriters,
+		"ChangesOfOneDoNotDisturbOther": testManyWriters,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}
@@ -48,7 +48,7 @@ func full(id dcvix.AgentID) session.Agent {
 func testRoundTrip(t *testing.T, s session.Store) {
 	want := []session.Agent{full("a1"), full("a2"), {ID: "a3"}}
 	for _, i := range []int{2, 0, 1} {
-		put(t, s, want[i])
+		PutAgent(t, s, want[i])
 	}
 	// Times compare by moment: a store may change their zone.
 	if diff := cmp.Diff(want, agents(t, s), cmpopts.EquateEmpty()); diff != "" {
@@ -58,7 +58,7 @@ func testRoundTrip(t *testing.T, s session.Store) {
 
 func testNoSharing(t *testing.T, s session.Store) {
 	a := full("a1")
-	put(t, s, a)
+	PutAgent(t, s, a)
 	a.Aliases[0] = "changed"
 	agents(t, s)[0].Aliases[0] = "changed"
 	if got := agents(t, s)[0].Aliases[0]; got != "cad1" {
@@ -66,22 +66,12 @@ func testNoSharing(t *testing.T, s session.Store) {
 	}
 }
 
-func testPutTaken(t *testing.T, s session.Store) {
-	put(t, s, full("a1"))
-	if err := s.PutAgent(t.Context(), session.Agent{ID: "a1"}); !errors.Is(err, session.ErrConflict) {
-		t.Errorf("PutAgent(taken ID) error = %v, want ErrConflict", err)
-	}
-	if got := agents(t, s)[0].Hostname; got != "ws1.lab" {
-		t.Errorf("host name = %q after a refused PutAgent, want it unchanged", got)
-	}
-}
-
-func testUpdateIsAtomic(t *testing.T, s session.Store) {
-	put(t, s, session.Agent{ID: "a1"})
+func testChangeIsAtomic(t *testing.T, s session.Store) {
+	PutAgent(t, s, session.Agent{ID: "a1"})
 	var wg sync.WaitGroup
 	for range 50 {
 		wg.Go(func() {
-			err := s.UpdateAgents(t.Context(), func(a []*session.Agent) error {
+			err := s.ChangeAgents(t.Context(), func(a []*session.Agent) error {
 				a[0].Port++
 				return nil
 			}, "a1")
@@ -96,68 +86,82 @@ func testUpdateIsAtomic(t *testing.T, s session.Store) {
 	}
 }
 
-func testUpdateOfMany(t *testing.T, s session.Store) {
-	put(t, s, session.Agent{ID: "a1"})
-	put(t, s, session.Agent{ID: "a2"})
-	err := s.UpdateAgents(t.Context(), func(a []*session.Agent) error {
-		if len(a) != 2 || a[0].ID != "a2" || a[1].ID != "a1" {
-			return fmt.Errorf("got %d agents, the first %s; want a2, a1", len(a), a[0].ID)
+// In one step an agent is changed, one removed, one added, and one is left alone.
+func testChangeOfMany(t *testing.T, s session.Store) {
+	for _, id := range []dcvix.AgentID{"a1", "a2", "a3"} {
+		PutAgent(t, s, full(id))
+	}
+	err := s.ChangeAgents(t.Context(), func(a []*session.Agent) error {
+		if len(a) != 5 || a[0].ID != "a3" || a[1] != nil || a[2].ID != "a1" || a[3] != nil || a[4].ID != "a2" {
+			return fmt.Errorf("got %d agents %v; want a3, none, a1, none, a2", len(a), a)
 		}
-		a[0].State, a[1].State = dcvix.AgentRegistered, dcvix.AgentRevoked
+		added := full("a4")
+		a[0].State, a[1], a[2] = dcvix.AgentRevoked, &added, nil
 		return nil
-	}, "a2", "a1")
+	}, "a3", "a4", "a1", "nobody", "a2")
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = s.UpdateAgents(t.Context(), func(a []*session.Agent) error {
-		a[0].State = dcvix.AgentPending
-		return nil
-	}, "a1", "nobody")
-	if !errors.Is(err, session.ErrNotFound) {
-		t.Errorf("UpdateAgents with an unknown agent: error = %v, want ErrNotFound", err)
-	}
-	got := agents(t, s)
-	if got[0].State != dcvix.AgentRevoked || got[1].State != dcvix.AgentRegistered {
-		t.Errorf("states = %s, %s; want revoked, registered", got[0].State, got[1].State)
+	revoked := full("a3")
+	revoked.State = dcvix.AgentRevoked
+	if diff := cmp.Diff([]session.Agent{full("a2"), revoked, full("a4")}, agents(t, s)); diff != "" {
+		t.Errorf("agents (-want +got):\n%s", diff)
 	}
 }
 
-func testFailedUpdate(t *testing.T, s session.Store) {
-	put(t, s, full("a1"))
+func testFailedChange(t *testing.T, s session.Store) {
+	PutAgent(t, s, full("a1"))
+	PutAgent(t, s, full("a2"))
 	boom := errors.New("boom")
-	err := s.UpdateAgents(t.Context(), func(a []*session.Agent) error {
+	err := s.ChangeAgents(t.Context(), func(a []*session.Agent) error {
 		a[0].State = dcvix.AgentRevoked
 		a[0].Aliases[0] = "changed"
+		a[1], a[2] = nil, &session.Agent{ID: "a3"}
 		return boom
-	}, "a1")
+	}, "a1", "a2", "a3")
 	if !errors.Is(err, boom) {
-		t.Errorf("UpdateAgents error = %v, want the error of change", err)
+		t.Errorf("ChangeAgents error = %v, want the error of change", err)
 	}
-	if diff := cmp.Diff(full("a1"), agents(t, s)[0]); diff != "" {
-		t.Errorf("agent after a failed update (-want +got):\n%s", diff)
+	if diff := cmp.Diff([]session.Agent{full("a1"), full("a2")}, agents(t, s)); diff != "" {
+		t.Errorf("agents after a failed change (-want +got):\n%s", diff)
 	}
 }
 
-func testUnknown(t *testing.T, s session.Store) {
-	keep := func([]*session.Agent) error { return nil }
-	if err := s.UpdateAgents(t.Context(), keep, "nobody"); !errors.Is(err, session.ErrNotFound) {
-		t.Errorf("UpdateAgents error = %v, want ErrNotFound", err)
+func testAddAndRemove(t *testing.T, s session.Store) {
+	const writers = 20
+	var added, removed atomic.Int32
+	replace := func(from, to *session.Agent, done *atomic.Int32) {
+		var did bool // change may be called more than once
+		err := s.ChangeAgents(t.Context(), func(a []*session.Agent) error {
+			if did = (a[0] == nil) == (from == nil); did {
+				a[0] = to
+			}
+			return nil
+		}, "a1")
+		if err != nil {
+			t.Error(err)
+		}
+		if did {
+			done.Add(1)
+		}
 	}
-	if err := s.DeleteAgent(t.Context(), "nobody"); !errors.Is(err, session.ErrNotFound) {
-		t.Errorf("DeleteAgent error = %v, want ErrNotFound", err)
+	var wg sync.WaitGroup
+	for range writers {
+		wg.Go(func() {
+			one := full("a1")
+			replace(nil, &one, &added)
+			replace(&one, nil, &removed)
+		})
 	}
-	put(t, s, session.Agent{ID: "a1"})
-	if err := s.DeleteAgent(t.Context(), "a1"); err != nil {
-		t.Error(err)
-	}
-	if got := agents(t, s); len(got) != 0 {
-		t.Errorf("%d agents after the only one was deleted", len(got))
+	wg.Wait()
+	if left := int(added.Load() - removed.Load()); added.Load() == 0 || left != len(agents(t, s)) {
+		t.Errorf("%d added, %d removed, %d agents left", added.Load(), removed.Load(), len(agents(t, s)))
 	}
 }
 
 func testSee(t *testing.T, s session.Store) {
-	put(t, s, full("a1"))
-	put(t, s, full("a2"))
+	PutAgent(t, s, full("a1"))
+	PutAgent(t, s, full("a2"))
 	at := time.UnixMilli(1_800_000_000_000)
 	err := s.SeeAgents(t.Context(), []session.Seen{{ID: "nobody", At: at}, {ID: "a2", At: at, Address: "10.0.0.2"}})
 	if err != nil {
@@ -222,13 +226,11 @@ func testManyWriters(t *testing.T, s session.Store) {
 	for i := range 20 {
 		id := dcvix.AgentID(fmt.Sprintf("a%02d", i))
 		wg.Go(func() {
-			if err := s.PutAgent(t.Context(), session.Agent{ID: id}); err != nil {
-				t.Error(err)
-			}
+			PutAgent(t, s, session.Agent{ID: id})
 			if err := s.SeeAgents(t.Context(), []session.Seen{{ID: id, At: time.UnixMilli(5)}}); err != nil {
 				t.Error(err)
 			}
-			err := s.UpdateAgents(t.Context(), func(a []*session.Agent) error {
+			err := s.ChangeAgents(t.Context(), func(a []*session.Agent) error {
 				a[0].Hostname = "h"
 				return nil
 			}, id)
@@ -245,10 +247,15 @@ func testManyWriters(t *testing.T, s session.Store) {
 	}
 }
 
-func put(t *testing.T, s session.Store, a session.Agent) {
+// PutAgent stores an agent in the place of the one of its ID, if there is one.
+func PutAgent(t testing.TB, s session.AgentStore, a session.Agent) {
 	t.Helper()
-	if err := s.PutAgent(t.Context(), a); err != nil {
-		t.Fatal(err)
+	err := s.ChangeAgents(t.Context(), func(there []*session.Agent) error {
+		there[0] = &a
+		return nil
+	}, a.ID)
+	if err != nil {
+		t.Error(err)
 	}
 }
 

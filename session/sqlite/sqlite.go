@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"net/url"
 	"os"
+	"strconv"
 
 	"github.com/pressly/goose/v3"
 	driver "modernc.org/sqlite" // registers itself as "sqlite"
@@ -29,12 +30,25 @@ type Store struct {
 
 // Open opens the database at path, or creates it, readable by its owner alone,
 // and brings its schema up to date. Others' permissions on an existing file are
-// taken away.
+// taken away. A path that may hold a database of the 0.1 generation goes through
+// [Import01] first; Open refuses one whose import was interrupted.
 func Open(ctx context.Context, path string) (*Store, error) {
+	if interrupted(path) {
+		return nil, fmt.Errorf("%s is being imported and that was interrupted: call Import01 before Open", path)
+	}
+	return open(ctx, path, "full")
+}
+
+// applicationID marks a database as ours, "dcvx" in ASCII. It stands in the
+// header, where it can be read also when the tables are damaged
+// (https://www.sqlite.org/fileformat2.html#application_id).
+const applicationID = 0x64637678
+
+func open(ctx context.Context, path, synchronous string) (*Store, error) {
 	if err := private(path); err != nil {
 		return nil, err
 	}
-	db, err := sql.Open("sqlite", dsn(path))
+	db, err := sql.Open("sqlite", dsn(path, synchronous))
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
@@ -42,6 +56,9 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	db.SetMaxOpenConns(1)
 	store, err := sqlstore.Open(ctx, sqlstore.Config{DB: db, Dialect: goose.DialectSQLite3})
 	if err != nil {
+		return nil, errors.Join(unusable(path, err), db.Close())
+	}
+	if err := mark(ctx, db); err != nil {
 		return nil, errors.Join(unusable(path, err), db.Close())
 	}
 	// What a process committed that was killed before it synchronised is there to
@@ -52,20 +69,47 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	return &Store{Store: store, db: db}, nil
 }
 
+// mark writes the application id into a database that lacks it.
+func mark(ctx context.Context, db *sql.DB) error {
+	var id int64
+	if err := db.QueryRowContext(ctx, `PRAGMA application_id`).Scan(&id); err != nil {
+		return fmt.Errorf("read the application id: %w", err)
+	}
+	if id == applicationID {
+		return nil
+	}
+	if _, err := db.ExecContext(ctx, `PRAGMA application_id = `+strconv.Itoa(applicationID)); err != nil {
+		return fmt.Errorf("write the application id: %w", err)
+	}
+	return nil
+}
+
 // unusable says what to do about a database that does not open.
 func unusable(path string, err error) error {
-	var fault *driver.Error
-	if errors.As(err, &fault) && (fault.Code()&0xff == sqlite3.SQLITE_NOTADB || fault.Code()&0xff == sqlite3.SQLITE_CORRUPT) {
+	if code := codeOf(err); code == sqlite3.SQLITE_NOTADB || code == sqlite3.SQLITE_CORRUPT {
 		return fmt.Errorf("%s is damaged, restore it or move it away for an empty one: %w", path, err)
 	}
 	return fmt.Errorf("%s cannot be used: %w", path, err)
 }
 
+// codeOf returns the primary result code of SQLite in err, or 0 when there is none.
+func codeOf(err error) int {
+	if fault := (*driver.Error)(nil); errors.As(err, &fault) {
+		return fault.Code() & 0xff
+	}
+	return 0
+}
+
 // dsn asks for what a register needs: readers beside a writer (WAL), a commit
-// that survives a power cut (FULL), and transactions that take the write lock at
-// their start instead of failing with SQLITE_BUSY in their middle.
-func dsn(path string) string {
-	q := url.Values{"_txlock": {"immediate"}, "_pragma": {"journal_mode(wal)", "synchronous(full)", "busy_timeout(5000)"}}
+// that survives a power cut (synchronous is "full"), and transactions that take
+// the write lock at their start instead of failing with SQLITE_BUSY in their middle.
+func dsn(path, synchronous string) string {
+	return uri(path, url.Values{
+		"_txlock": {"immediate"}, "_pragma": {"journal_mode(wal)", "synchronous(" + synchronous + ")", "busy_timeout(5000)"},
+	})
+}
+
+func uri(path string, q url.Values) string {
 	return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: q.Encode()}).String()
 }
 

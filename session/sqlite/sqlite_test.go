@@ -33,7 +33,7 @@ func TestWhatWasStoredIsThereAfterReopening(t *testing.T) {
 	want := session.Agent{ID: "a1", State: dcvix.AgentPending, Hostname: "ws1", Aliases: []dcvix.Hostname{"x", "y"}, CreatedAt: time.UnixMilli(1)}
 	first, err := sqlite.Open(t.Context(), path)
 	require.NoError(t, err)
-	require.NoError(t, first.PutAgent(t.Context(), want))
+	sessiontest.PutAgent(t, first, want)
 	require.NoError(t, first.Close())
 
 	got, err := open(t, path).Agents(t.Context())
@@ -46,7 +46,7 @@ func TestWhatWasStoredIsThereAfterReopening(t *testing.T) {
 
 func TestWhatAKilledProcessLeftInTheLogIsMadeToLast(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "agents.db")
-	require.NoError(t, open(t, path).PutAgent(t.Context(), session.Agent{ID: "a1"}))
+	sessiontest.PutAgent(t, open(t, path), session.Agent{ID: "a1"})
 	left := filepath.Join(t.TempDir(), "agents.db")
 	for _, side := range []string{"", "-wal"} {
 		data, err := os.ReadFile(path + side)
@@ -71,7 +71,7 @@ func TestNobodyElseReadsTheDatabase(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "agents.db")
 	require.NoError(t, os.WriteFile(path, nil, 0o644))
 	s := open(t, path)
-	require.NoError(t, s.PutAgent(t.Context(), session.Agent{ID: "a1"}))
+	sessiontest.PutAgent(t, s, session.Agent{ID: "a1"})
 
 	files, err := filepath.Glob(path + "*")
 	require.NoError(t, err)

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 	"time"
 
@@ -32,7 +33,11 @@ type Config struct {
 }
 
 // A Store keeps the register in a database. It is safe for concurrent use.
-type Store struct{ db *sql.DB }
+type Store struct {
+	db *sql.DB
+
+	selectAgent, insertAgent, updateAgent, deleteAgent *sql.Stmt // closed with db
+}
 
 // Open brings the schema up to date and returns a Store. The caller closes DB.
 func Open(ctx context.Context, cfg Config) (*Store, error) {
@@ -51,7 +56,21 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if _, err := provider.Up(ctx); err != nil {
 		return nil, fmt.Errorf("bring the database up to date: %w", err)
 	}
-	return &Store{db: cfg.DB}, nil
+	s := &Store{db: cfg.DB}
+	for statement, text := range map[**sql.Stmt]string{
+		&s.selectAgent: `SELECT rev, ` + columns + ` FROM agents WHERE id = $1`,
+		&s.insertAgent: `INSERT INTO agents (rev, ` + columns + `)
+			VALUES (1, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT (id) DO NOTHING`,
+		&s.updateAgent: `UPDATE agents SET rev = rev + 1, state = $2, key_hash = $3, hostname = $4, requested = $5,
+			aliases = $6, port = $7, address = $8, conflict = $9, serial = $10, reason = $11, created_at = $12,
+			registered_at = $13, last_seen_at = $14 WHERE id = $1 AND rev = $15`,
+		&s.deleteAgent: `DELETE FROM agents WHERE id = $1 AND rev = $2`,
+	} {
+		if *statement, err = cfg.DB.PrepareContext(ctx, text); err != nil { //nolint:sqlclosecheck // closed with the database
+			return nil, fmt.Errorf("prepare for the agents: %w", err)
+		}
+	}
+	return s, nil
 }
 
 const columns = `id, state, key_hash, hostname, requested, aliases, port, address, conflict, serial, reason, created_at, registered_at, last_seen_at`
@@ -77,21 +96,10 @@ func (s *Store) Agents(ctx context.Context) ([]session.Agent, error) {
 	return all, nil
 }
 
-// PutAgent implements [session.AgentStore].
-func (s *Store) PutAgent(ctx context.Context, a session.Agent) error {
-	res, err := s.db.ExecContext(ctx, `INSERT INTO agents (rev, `+columns+`)
-		VALUES (1, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
-		ON CONFLICT (id) DO NOTHING`, values(a)...)
-	if err != nil {
-		return fmt.Errorf("add agent %s: %w", a.ID, err)
-	}
-	return changedOne(res, "agent "+string(a.ID), session.ErrConflict)
-}
-
-// UpdateAgents implements [session.AgentStore].
-func (s *Store) UpdateAgents(ctx context.Context, change func([]*session.Agent) error, ids ...dcvix.AgentID) error {
+// ChangeAgents implements [session.AgentStore].
+func (s *Store) ChangeAgents(ctx context.Context, change func([]*session.Agent) error, ids ...dcvix.AgentID) error {
 	for {
-		err := s.tryUpdate(ctx, change, ids)
+		err := s.tryChange(ctx, change, ids)
 		if !errors.Is(err, errChanged) {
 			return err
 		}
@@ -102,48 +110,76 @@ func (s *Store) UpdateAgents(ctx context.Context, change func([]*session.Agent) 
 // happens where transactions do not exclude each other from the start.
 var errChanged = errors.New("row changed by another transaction")
 
-func (s *Store) tryUpdate(ctx context.Context, change func([]*session.Agent) error, ids []dcvix.AgentID) error {
+func (s *Store) tryChange(ctx context.Context, change func([]*session.Agent) error, ids []dcvix.AgentID) error {
 	tx, err := s.db.BeginTx(ctx, nil)
 	if err != nil {
-		return fmt.Errorf("update agents: %w", err)
+		return fmt.Errorf("change agents: %w", err)
 	}
 	defer tx.Rollback() //nolint:errcheck // after Commit it does nothing, before it nothing was written
+	rows := make([]stored, len(ids))
 	agents := make([]*session.Agent, len(ids))
-	revs := make([]int64, len(ids))
 	for i, id := range ids {
-		a, rev, err := scan(tx.QueryRowContext(ctx, `SELECT rev, `+columns+` FROM agents WHERE id = $1`, string(id)))
-		if err != nil {
-			return fmt.Errorf("agent %s: %w", id, err)
+		if agents[i], rows[i], err = s.read(ctx, tx, id); err != nil {
+			return err
 		}
-		agents[i], revs[i] = &a, rev
 	}
 	if err := change(agents); err != nil {
 		return err
 	}
-	for i, a := range agents {
-		res, err := tx.ExecContext(ctx, `UPDATE agents SET rev = rev + 1, state = $2, key_hash = $3, hostname = $4, requested = $5,
-			aliases = $6, port = $7, address = $8, conflict = $9, serial = $10, reason = $11, created_at = $12,
-			registered_at = $13, last_seen_at = $14 WHERE id = $1 AND rev = $15`, append(values(*a), revs[i])...)
-		if err != nil {
-			return fmt.Errorf("update agent %s: %w", a.ID, err)
-		}
-		if err := changedOne(res, "agent "+string(a.ID), errChanged); err != nil {
-			return err
+	for i, id := range ids {
+		if err := s.write(ctx, tx, id, rows[i], agents[i]); err != nil {
+			return fmt.Errorf("agent %s: %w", id, err)
 		}
 	}
 	if err := tx.Commit(); err != nil {
-		return fmt.Errorf("update agents: %w", err)
+		return fmt.Errorf("change agents: %w", err)
 	}
 	return nil
 }
 
-// DeleteAgent implements [session.AgentStore].
-func (s *Store) DeleteAgent(ctx context.Context, id dcvix.AgentID) error {
-	res, err := s.db.ExecContext(ctx, `DELETE FROM agents WHERE id = $1`, string(id))
-	if err != nil {
-		return fmt.Errorf("delete agent %s: %w", id, err)
+// stored is a row as it was read. Its rev is 0 when there is none.
+type stored struct {
+	rev    int64
+	values []any // any: what database/sql takes
+}
+
+func (s *Store) read(ctx context.Context, tx *sql.Tx, id dcvix.AgentID) (*session.Agent, stored, error) {
+	a, rev, err := scan(tx.StmtContext(ctx, s.selectAgent).QueryRowContext(ctx, string(id))) //nolint:sqlclosecheck // closed with the transaction
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return nil, stored{}, nil
+	case err != nil:
+		return nil, stored{}, err
 	}
-	return changedOne(res, "agent "+string(id), session.ErrNotFound)
+	return &a, stored{rev: rev, values: values(a)}, nil
+}
+
+// write brings a row to what the agent is now, nil for none.
+func (s *Store) write(ctx context.Context, tx *sql.Tx, id dcvix.AgentID, was stored, now *session.Agent) error {
+	var statement *sql.Stmt
+	var args []any // any: what database/sql takes
+	switch {
+	case now == nil && was.rev == 0:
+		return nil
+	case now == nil:
+		statement, args = s.deleteAgent, []any{string(id), was.rev}
+	case was.rev == 0:
+		statement, args = s.insertAgent, values(*now)
+	default:
+		if args = values(*now); slices.Equal(args, was.values) {
+			return nil
+		}
+		statement, args = s.updateAgent, append(args, was.rev)
+	}
+	res, err := tx.StmtContext(ctx, statement).ExecContext(ctx, args...) //nolint:sqlclosecheck // closed with the transaction
+	if err != nil {
+		return err
+	}
+	n, err := res.RowsAffected()
+	if err == nil && n != 1 {
+		err = errChanged
+	}
+	return err
 }
 
 // SeeAgents implements [session.AgentStore].
@@ -210,17 +246,6 @@ func (s *Store) ForgetTokens(ctx context.Context, before time.Time) error {
 	return nil
 }
 
-func changedOne(res sql.Result, what string, otherwise error) error {
-	n, err := res.RowsAffected()
-	if err != nil {
-		return fmt.Errorf("%s: %w", what, err)
-	}
-	if n != 1 {
-		return fmt.Errorf("%s: %w", what, otherwise)
-	}
-	return nil
-}
-
 // A row is a *sql.Row or *sql.Rows.
 type row interface{ Scan(into ...any) error }
 
@@ -229,9 +254,6 @@ func scan(r row) (a session.Agent, rev int64, err error) {
 	var created, registered, seen int64
 	err = r.Scan(&rev, &a.ID, &a.State, &key, &a.Hostname, &a.Requested, &aliases, &a.Port, &a.Address,
 		&a.Conflict, &a.Serial, &a.Reason, &created, &registered, &seen)
-	if errors.Is(err, sql.ErrNoRows) {
-		return a, 0, session.ErrNotFound
-	}
 	if err != nil {
 		return a, 0, fmt.Errorf("read an agent: %w", err)
 	}

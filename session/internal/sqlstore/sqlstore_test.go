@@ -38,7 +38,7 @@ func TestStore(t *testing.T) {
 
 func TestOpeningAgainKeepsWhatIsThere(t *testing.T) {
 	s, db := open(t)
-	require.NoError(t, s.PutAgent(t.Context(), session.Agent{ID: "a1", CreatedAt: time.UnixMilli(1)}))
+	sessiontest.PutAgent(t, s, session.Agent{ID: "a1", CreatedAt: time.UnixMilli(1)})
 	again, err := sqlstore.Open(t.Context(), sqlstore.Config{DB: db, Dialect: goose.DialectSQLite3})
 	require.NoError(t, err)
 	all, err := again.Agents(t.Context())
@@ -52,12 +52,12 @@ func TestADamagedRowIsAnErrorWithTheRemedy(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, db := open(t)
-			require.NoError(t, s.PutAgent(t.Context(), session.Agent{ID: "a1"}))
+			sessiontest.PutAgent(t, s, session.Agent{ID: "a1"})
 			_, err := db.ExecContext(t.Context(), `UPDATE agents SET key_hash = $1`, hash)
 			require.NoError(t, err)
 			_, err = s.Agents(t.Context())
 			require.EqualError(t, err, "agent a1: its stored key hash is damaged: restore the database")
-			err = s.UpdateAgents(t.Context(), func([]*session.Agent) error { return nil }, "a1")
+			err = s.ChangeAgents(t.Context(), func([]*session.Agent) error { return nil }, "a1")
 			require.ErrorContains(t, err, "restore the database")
 
 			require.NoError(t, s.PutDenial(t.Context(), session.Denial{ID: "a1"}))
@@ -71,14 +71,12 @@ func TestADamagedRowIsAnErrorWithTheRemedy(t *testing.T) {
 
 func TestNothingIsDoneForACallerThatLeft(t *testing.T) {
 	s, _ := open(t)
-	require.NoError(t, s.PutAgent(t.Context(), session.Agent{ID: "a1"}))
+	sessiontest.PutAgent(t, s, session.Agent{ID: "a1"})
 	ctx, leave := context.WithCancel(t.Context())
 	leave()
 	_, err := s.Agents(ctx)
 	require.ErrorIs(t, err, context.Canceled)
-	require.ErrorIs(t, s.PutAgent(ctx, session.Agent{ID: "a2"}), context.Canceled)
-	require.ErrorIs(t, s.DeleteAgent(ctx, "a1"), context.Canceled)
-	require.ErrorIs(t, s.UpdateAgents(ctx, func(a []*session.Agent) error { a[0].State = dcvix.AgentRevoked; return nil }, "a1"), context.Canceled)
+	require.ErrorIs(t, s.ChangeAgents(ctx, func(a []*session.Agent) error { a[0].State = dcvix.AgentRevoked; return nil }, "a1"), context.Canceled)
 	require.ErrorIs(t, s.SeeAgents(ctx, []session.Seen{{ID: "a1", At: time.Now()}}), context.Canceled)
 	require.ErrorIs(t, s.RevokeToken(ctx, session.Revocation{TokenID: "t"}), context.Canceled)
 	require.ErrorIs(t, s.ForgetTokens(ctx, time.Now()), context.Canceled)
@@ -97,7 +95,7 @@ func TestNothingIsDoneForACallerThatLeft(t *testing.T) {
 func TestTextFromOutsideIsDataNotSQL(t *testing.T) {
 	s, _ := open(t)
 	evil := session.Agent{ID: `'; DROP TABLE agents; --`, Address: "\x00'\"", Serial: `$1`, Reason: "ü\n"}
-	require.NoError(t, s.PutAgent(t.Context(), evil))
+	sessiontest.PutAgent(t, s, evil)
 	all, err := s.Agents(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, []session.Agent{evil}, all)

@@ -111,6 +111,16 @@ test("shows another key under the same id and the wish for another name", async 
   expect(screen.getByRole("button", { name: "Accept the name" })).toBeVisible();
 });
 
+test("shows which agents a host left behind that asks anew", async () => {
+  const heir = "0f7b2c1e-5a3d-4c61-9b0f-2d1c3e4f5a6b";
+  new TestDirector({
+    agents: [{ ...pending, orphaned_by: heir }, agent({ hostname: "ws1", orphaned_by: heir })],
+  });
+  show(<AgentsPage />);
+  expect(await screen.findByText(/this request is left over/)).toBeVisible();
+  expect(screen.getByText("its host asks anew under another id")).toBeVisible();
+});
+
 test("a hostile host name stays text", async () => {
   const hostname = "<img src=x onerror=alert(1)>";
   new TestDirector({ agents: [{ ...pending, hostname }, agent({ hostname, version: "<b>1</b>" })] });

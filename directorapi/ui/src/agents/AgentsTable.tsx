@@ -55,6 +55,7 @@ function AgentRow({ agent, now }: { agent: Agent; now: number }) {
       <Table.Td className="wide">
         <StateWord tone={tones[agent.state]}>{agent.state}</StateWord>
         {agent.conflict && <StateWord tone="attention">another key was seen under its id</StateWord>}
+        {agent.orphaned_by && <StateWord tone="attention">its host asks anew under another id</StateWord>}
       </Table.Td>
       <Table.Td>
         <span className="fingerprint" title={`SHA256 ${agent.fingerprint}`}>

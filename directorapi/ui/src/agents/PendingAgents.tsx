@@ -68,6 +68,9 @@ function PendingAgent({ agent, now }: { agent: Agent; now: number }) {
             Somebody else asked under the same id with another key. Check the host before you approve.
           </StateWord>
         )}
+        {agent.orphaned_by && (
+          <StateWord tone="attention">Its host asks anew under another id: this request is left over.</StateWord>
+        )}
         <ErrorNote title={`${agent.hostname} was not approved`} error={approve.error} />
         {taken && (
           <Group>

@@ -592,6 +592,8 @@ export interface components {
             /** @description Another key was seen under this GUID. */
             conflict?: boolean;
             version?: string;
+            /** @description GUID of a pending agent that seems to be the same host with a new key: it asks for the name of this one, which was not heard of since. */
+            orphaned_by?: string;
         };
         ApproveRequest: {
             /** @description Revoke the registered agent that holds the name. */

@@ -1,0 +1,4 @@
+package sqlite
+
+// syncDir does nothing: Windows keeps names itself.
+func syncDir(string) error { return nil }
