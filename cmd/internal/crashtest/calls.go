@@ -123,6 +123,27 @@ func (p *parser) write(c call, op Op) (Op, bool, error) {
 	return p.said(c, op), true, err
 }
 
+// copied reads a copy from one file to another, both from where they stand.
+func (p *parser) copied(c call) (Op, bool, error) {
+	if len(c.args) < 5 {
+		return Op{}, false, errForm
+	}
+	from, err := parseDescriptor(c.args[0])
+	if err != nil {
+		return Op{}, false, err
+	}
+	to, err := parseDescriptor(c.args[2])
+	if err != nil || to.gone || !p.within(to.path) {
+		return Op{}, false, err
+	}
+	if !p.within(from.path) || from.gone || c.args[1] != "NULL" || c.args[3] != "NULL" {
+		return Op{}, false, p.foreign(c)
+	}
+	op := Op{kind: opCopy, path: to.path, to: from.path, fd: to.fd}
+	op.off, err = strconv.ParseInt(c.result, 10, 64)
+	return p.said(c, op), op.off > 0, err
+}
+
 // said adds what a person reads of the operation.
 func (p *parser) said(c call, op Op) Op {
 	op.call = c.name + " " + strings.TrimPrefix(strings.TrimPrefix(op.path, p.root), "/")

@@ -145,6 +145,8 @@ func (d *Disk) changeFile(op Op) error {
 		n.change(change{off: op.off, size: true})
 	case opWrite:
 		return d.write(n, op)
+	case opCopy:
+		return d.copy(n, op)
 	case opSeek:
 		if p := d.position(op.fd, n); p != nil {
 			p.off = op.off
@@ -189,6 +191,20 @@ func (d *Disk) write(n *inode, op Op) error {
 	}
 	n.change(change{off: off, data: op.data})
 	return nil
+}
+
+// copy writes to n what stands at the same place of another file: whoever copies a
+// whole file reads as far as it writes.
+func (d *Disk) copy(n *inode, op Op) error {
+	from, err := d.find(op.to)
+	if err != nil {
+		return err
+	}
+	p := d.position(op.fd, n)
+	if p == nil || p.off+op.off > int64(len(from.data)) {
+		return errors.New("the file is not copied from its beginning")
+	}
+	return d.write(n, Op{fd: op.fd, off: -1, data: from.data[p.off : p.off+op.off]})
 }
 
 // changeName does an operation that changes a folder.

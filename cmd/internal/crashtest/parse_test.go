@@ -72,6 +72,8 @@ func TestWhatCannotBeReplayedIsAnError(t *testing.T) {
 		"a call that is not known":      `7 linkat(AT_FDCWD<'/'>, "'/data/a'", AT_FDCWD<'/'>, "'/data/b'", 0) = 0`,
 		"a write through memory":        `7 mmap(NULL, 4096, PROT_READ|PROT_WRITE, MAP_SHARED, 5<'/data/a'>, 0) = 0x7f`,
 		"a write of parts":              `7 writev(5<'/data/a'>, [{iov_base="'a'", iov_len=1}], 1) = 1`,
+		"a copy from elsewhere":         `7 copy_file_range(4<'/x'>, NULL, 5<'/data/a'>, NULL, 1, 0) = 1`,
+		"a copy of a part":              `7 copy_file_range(4<'/data/b'>, [1], 5<'/data/a'>, NULL, 1, 0) = 1`,
 		"a string that was cut":         `7 write(5<'/data/a'>, "'a'"..., 9) = 9`,
 		"a move to elsewhere":           `7 rename("'/data/a'", "'/b'") = 0`,
 		"two files that change places":  `7 renameat2(AT_FDCWD<'/'>, "'/data/a'", AT_FDCWD<'/'>, "'/data/b'", RENAME_EXCHANGE) = 0`,

@@ -95,6 +95,11 @@ func TestWhatACrashMayLeave(t *testing.T) {
 			before: old, trace: "1 openat(AT_FDCWD<'/'>, \"'/d/a'\", O_WRONLY|O_APPEND) = 3<'/d/a'>\n1 write(3<'/d/a'>, \"'+'\", 1) = 1\n" + synced,
 			killed: "a=old+", cuts: []string{"a=old+"},
 		},
+		"a copy": {
+			before: Tree{"b": {Data: []byte("1234")}},
+			trace:  opened + "1 copy_file_range(4<'/d/b'>, NULL, 3<'/d/a'>, NULL, 3, 0) = 3\n1 copy_file_range(4<'/d/b'>, NULL, 3<'/d/a'>, NULL, 9, 0) = 1\n" + synced,
+			killed: "a=1234 b=1234", cuts: []string{"a=1234 b=1234", "b=1234"},
+		},
 		"a replaced file without its synchronisation": {
 			before: Tree{"a": {Data: []byte("old")}, "t": {Data: []byte("new")}}, trace: "1 rename(\"'/d/t'\", \"'/d/a'\") = 0\n",
 			killed: "a=new", cuts: []string{"a=new", "a=old t=new"},

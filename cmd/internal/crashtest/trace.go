@@ -17,6 +17,7 @@ type kind int
 const (
 	opOpen     kind = iota // of a file that may be written or made
 	opWrite                // at an offset, or behind what the descriptor wrote before
+	opCopy                 // of the same part of another file, behind what was written before
 	opSeek                 // of a descriptor
 	opTruncate             // to a size
 	opChmod
@@ -34,7 +35,7 @@ type Op struct {
 
 	kind     kind
 	call     string // as strace wrote it, without its strings
-	path, to string // to is the new name of a rename
+	path, to string // to is the new name of a rename, or the file that is copied from
 	fd       int
 	off      int64 // of a write, -1 for behind the one before; of a seek; the size of a truncation
 	data     []byte
@@ -229,6 +230,8 @@ func (p *parser) op(c call) (Op, bool, error) {
 		return p.named(c)
 	case "write", "pwrite64", "ftruncate", "fsync", "fdatasync", "fchmod", "lseek":
 		return p.opened(c)
+	case "copy_file_range":
+		return p.copied(c)
 	case "mmap":
 		if len(c.args) < 5 || !strings.Contains(c.args[2], "PROT_WRITE") || !strings.Contains(c.args[3], "MAP_SHARED") {
 			return Op{}, false, nil
