@@ -249,6 +249,17 @@ func TestWhatModulesSayIsLoggedBoundedAndWithoutSecrets(t *testing.T) {
 	assert.Less(t, log.Len(), 8*400)
 }
 
+func TestTheAccountCheckAsksNothing(t *testing.T) {
+	b := open(t, pam.Config{ServiceDir: service(t, "auth required pam_permit.so", "account required "+module(t)+" on=Code")})
+	for _, otp := range []auth.Secret{"", "987654"} {
+		c := alice
+		c.OTP = otp
+		_, err := b.Authenticate(t.Context(), c)
+		require.ErrorIs(t, err, auth.ErrUnavailable)
+		require.NotErrorAs(t, err, new(*auth.Challenge))
+	}
+}
+
 func TestEndlessPromptsEnd(t *testing.T) {
 	c := alice
 	c.OTP = "1"
@@ -298,6 +309,11 @@ func TestRealPasswordsOfTheHost(t *testing.T) {
 		_, err = b.Authenticate(t.Context(), c)
 		require.EqualError(t, err, auth.ErrInvalidCredentials.Error())
 	}
+	command(t, "", "passwd", "-d", user)
+	open := open(t, pam.Config{ServiceDir: service(t, "auth required pam_unix.so nullok nodelay", "account required pam_unix.so"), Logger: logger})
+	_, err = open.Authenticate(t.Context(), c)
+	require.EqualError(t, err, auth.ErrInvalidCredentials.Error(), "an account without a password lets nobody in, also with nullok")
+	command(t, user+":looking glass\n", "chpasswd")
 	for _, change := range []struct {
 		args []string
 		log  string

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -69,11 +70,11 @@ func TestATimeOutEndsModulesAndWhatTheyStarted(t *testing.T) {
 func TestATimeOutEndsTheScriptOfPAMExec(t *testing.T) {
 	dir := t.TempDir()
 	script, file := filepath.Join(dir, "script"), filepath.Join(dir, "pids")
-	require.NoError(t, os.WriteFile(script, []byte("#!/bin/sh\necho $$ >>"+file+"\nsleep 600 & echo $! >>"+file+"\nwait\n"), 0o700))
+	require.NoError(t, os.WriteFile(script, []byte("#!/bin/sh\nn=${1:-0}\n[ $n = 20 ] || \"$0\" $((n+1)) &\necho $$ >>"+file+"\nsleep 600\n"), 0o700))
 	b := open(t, pam.Config{ServiceDir: service(t, "auth required pam_exec.so quiet "+script, "account required pam_permit.so"), Timeout: time.Second})
 	_, err := b.Authenticate(t.Context(), alice)
 	require.ErrorIs(t, err, auth.ErrUnavailable)
-	gone(t, file, 2)
+	gone(t, file, 21)
 }
 
 func TestTheCallersLeavingEndsIt(t *testing.T) {
@@ -217,6 +218,21 @@ func TestAHelperThatMisbehavesLetsNobodyIn(t *testing.T) {
 	t.Cleanup(func() { gone(t, pids, 1) })
 }
 
+func TestAHelperThatDoesNotStopIsKilled(t *testing.T) {
+	pids := filepath.Join(t.TempDir(), "pids")
+	b := open(t, pam.Config{
+		ServiceDir: service(t, "auth required pam_permit.so", "account required pam_permit.so"), Timeout: time.Minute,
+		Helper: foreign(t, "trap '' TERM; sleep 600 & echo $$ $! >"+pids+"; wait"),
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	start := time.Now()
+	_, err := b.Authenticate(ctx, alice)
+	require.ErrorIs(t, err, auth.ErrUnavailable)
+	assert.Less(t, time.Since(start), 20*time.Second)
+	gone(t, pids, 2)
+}
+
 func TestAHelperOutOfReachOfItsGroupIsNotWaitedFor(t *testing.T) {
 	pids := filepath.Join(t.TempDir(), "pids")
 	b := open(t, pam.Config{
@@ -261,9 +277,6 @@ func TestSecretsAreNowhereToBeSeen(t *testing.T) {
 	limits, err := os.ReadFile(proc + "limits")
 	require.NoError(t, err)
 	assert.Regexp(t, `Max core file size +0 +0 +bytes`, string(limits))
-	info, err := os.Stat(proc + "environ")
-	require.NoError(t, err)
-	assert.Zero(t, statOf(t, info).Uid, "what is not dumpable belongs to root")
 	environ, err := os.ReadFile(proc + "environ")
 	if os.Geteuid() == 0 {
 		require.NoError(t, err)
@@ -278,6 +291,47 @@ func TestSecretsAreNowhereToBeSeen(t *testing.T) {
 		assert.NotContains(t, err.Error(), secret)
 		assert.NotContains(t, log.String(), secret)
 	}
+}
+
+// TestNobodyLooksIntoAHelper has one run as another user than root, whose
+// processes that can be looked into have their files in /proc.
+func TestNobodyLooksIntoAHelper(t *testing.T) {
+	here := filepath.Join(openFolder(t), "here")
+	dir := openFolder(t)
+	write(t, filepath.Join(dir, "dcvix"), "auth required "+module(t)+" begin="+here+" hang\naccount required pam_permit.so\n")
+	cmd := exec.CommandContext(t.Context(), helper(t))
+	if os.Geteuid() == 0 {
+		require.NoError(t, os.Chmod(filepath.Dir(here), 0o777))
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+	}
+	stdin, err := cmd.StdinPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	line, err := conversation.Line(conversation.Request{Version: conversation.Version, Service: "dcvix", ServiceDir: dir, User: "alice", Password: []byte("wonder")}, conversation.MaxRequest)
+	require.NoError(t, err)
+	_, err = stdin.Write(line)
+	require.NoError(t, err)
+	require.Eventually(t, func() bool {
+		_, err := os.Stat(here)
+		return err == nil
+	}, 20*time.Second, time.Millisecond)
+
+	info, err := os.Stat("/proc/" + strconv.Itoa(cmd.Process.Pid) + "/mem")
+	require.NoError(t, err)
+	assert.Zero(t, statOf(t, info).Uid, "it is root's")
+
+	require.NoError(t, stdin.Close())
+	assert.Error(t, cmd.Wait())
+}
+
+// openFolder returns a folder that everybody may enter.
+func openFolder(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, d := range []string{dir, filepath.Dir(dir)} {
+		require.NoError(t, os.Chmod(d, 0o755))
+	}
+	return dir
 }
 
 // TestModulesGetNeitherTheRequestNorTheAnswer has a module write a forged answer

@@ -39,7 +39,7 @@ func TestMain(m *testing.M) {
 	if built.dir != "" {
 		_ = os.RemoveAll(built.dir)
 	}
-	os.Exit(code)
+	os.Exit(code) //nolint:forbidigo // TestMain has to
 }
 
 // children returns the children of this process, zombies among them.
@@ -56,7 +56,7 @@ func children() []string {
 // lacking skips, or under CI fails, a test whose needs are not met.
 func lacking(t testing.TB, what string) {
 	t.Helper()
-	if os.Getenv("CI") == "true" {
+	if os.Getenv("CI") == "true" { //nolint:forbidigo // a skip is a failure there
 		t.Fatal(what)
 	}
 	t.Skip(what)

@@ -1,5 +1,5 @@
 /* A PAM module for the tests, which does what modules ought not to. Its
-   arguments are done in their order, in pam_sm_authenticate. */
+   arguments are done in their order. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdio.h>
@@ -88,12 +88,17 @@ static int act(pam_handle_t *h, const char *arg)
 	return rc;
 }
 
-int pam_sm_authenticate(pam_handle_t *h, int flags, int argc, const char **argv)
+static int act_all(pam_handle_t *h, int argc, const char **argv)
 {
 	int rc = PAM_SUCCESS;
 	for (int i = 0; i < argc && rc == PAM_SUCCESS; i++)
 		rc = act(h, argv[i]);
 	return rc;
+}
+
+int pam_sm_authenticate(pam_handle_t *h, int flags, int argc, const char **argv)
+{
+	return act_all(h, argc, argv);
 }
 
 int pam_sm_setcred(pam_handle_t *h, int flags, int argc, const char **argv)
@@ -103,5 +108,5 @@ int pam_sm_setcred(pam_handle_t *h, int flags, int argc, const char **argv)
 
 int pam_sm_acct_mgmt(pam_handle_t *h, int flags, int argc, const char **argv)
 {
-	return PAM_SUCCESS;
+	return act_all(h, argc, argv);
 }
