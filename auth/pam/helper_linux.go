@@ -80,7 +80,6 @@ type helper struct {
 	cmd      *exec.Cmd
 	requests *os.File // its standard input; the end of it tells it to stop
 	answers  *os.File // its standard output
-	kill     *time.Timer
 }
 
 // run starts a helper, hands it the request and returns its answer. Nothing of
@@ -135,35 +134,31 @@ func (b *Backend) start(ctx context.Context, check bool) (*helper, error) {
 	}
 	h.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	h.cmd.Cancel = h.stop
-	h.kill = time.AfterFunc(b.cfg.Timeout+grace, h.killGroup)
 	if err := h.cmd.Start(); err != nil {
-		h.kill.Stop()
 		h.close()
 		return nil, err
 	}
 	return h, nil
 }
 
-// stop tells the helper to end what its modules have started and itself, and
-// sees to it that it does.
+// stop tells the helper to end what its modules have started and itself. Whether
+// or not it does, run hears no more of it after the time of grace.
 func (h *helper) stop() error {
-	h.kill.Reset(grace)
-	// Something may have kept the other end of the pipe beyond the group's end.
-	return errors.Join(h.requests.Close(), h.answers.SetReadDeadline(time.Now().Add(2*grace)))
+	return errors.Join(h.requests.Close(), h.answers.SetReadDeadline(time.Now().Add(grace)))
 }
 
 // killGroup kills the helper and what is in its group. The process id is its own
-// until wait has seen its end, which stops the timer.
+// until wait has seen its end.
 func (h *helper) killGroup() { _ = syscall.Kill(-h.cmd.Process.Pid, syscall.SIGKILL) }
 
 // wait waits for the end of a helper that has said what it had to say; one that
-// said it wrongly is killed.
+// said it wrongly, or does not end, is killed.
 func (h *helper) wait(failed bool) error {
 	if failed {
 		h.killGroup()
 	}
-	h.kill.Reset(grace)
-	defer h.kill.Stop()
+	kill := time.AfterFunc(grace, h.killGroup)
+	defer kill.Stop()
 	return h.cmd.Wait()
 }
 
