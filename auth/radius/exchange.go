@@ -52,11 +52,11 @@ func (s *server) served() bool {
 	return news
 }
 
-// exchange sends what build returns to a server, again after each time-out, and
-// returns the first answer that is right. Why there was none goes to the log,
-// once until the server answers again or the reason changes.
-func (b *Backend) exchange(ctx context.Context, s *server, build func(local net.Addr) (*radius.Packet, error)) (*radius.Packet, error) {
-	reply, err := b.try(ctx, s.address, build, 1+b.cfg.Retries)
+// exchange asks a server and returns the first answer that is right. Why there
+// was none goes to the log, once until the server answers again or the reason
+// changes.
+func (b *Backend) exchange(ctx context.Context, s *server, e enquiry) (*radius.Packet, error) {
+	reply, err := b.try(ctx, s.address, e)
 	switch {
 	case err == nil:
 		if s.served() {
@@ -70,17 +70,24 @@ func (b *Backend) exchange(ctx context.Context, s *server, build func(local net.
 	return reply, err
 }
 
+// An enquiry is what a server is asked, and how.
+type enquiry struct {
+	packet func(local net.Addr) (*radius.Packet, error)
+	tries  int
+	strict bool // the answer needs a Message-Authenticator
+}
+
 // try sends the same packet from the same port each time, so that the server
 // knows a repetition and does not take a one-time password twice (RFC 5080
 // section 2.2.2).
-func (b *Backend) try(ctx context.Context, address string, build func(local net.Addr) (*radius.Packet, error), tries int) (*radius.Packet, error) {
+func (b *Backend) try(ctx context.Context, address string, e enquiry) (*radius.Packet, error) {
 	conn, err := b.dial(ctx, address)
 	if err != nil {
 		return nil, unreachable(err)
 	}
 	defer conn.Close() //nolint:errcheck // nothing is lost: what counts was read
 	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
-	packet, err := build(conn.LocalAddr())
+	packet, err := e.packet(conn.LocalAddr())
 	if err != nil {
 		return nil, fmt.Errorf("radius request: %w", err)
 	}
@@ -88,8 +95,8 @@ func (b *Backend) try(ctx context.Context, address string, build func(local net.
 	if err != nil {
 		return nil, err
 	}
-	req, heard := &request{packet: packet, wire: wire, strict: !b.cfg.AllowUnsigned}, errSilent
-	for range tries {
+	req, heard := &request{packet: packet, wire: wire, strict: e.strict}, errSilent
+	for range e.tries {
 		if _, err := conn.Write(wire); err != nil {
 			return nil, unreachable(err)
 		}

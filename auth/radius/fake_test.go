@@ -107,7 +107,7 @@ type network map[string]script
 func (n network) dial(_ context.Context, _, address string) (net.Conn, error) {
 	client, server := net.Pipe()
 	go func() {
-		defer server.Close()
+		defer server.Close() //nolint:errcheck // a test
 		for buf := make([]byte, 5000); ; {
 			size, err := server.Read(buf)
 			if err != nil {
@@ -223,6 +223,13 @@ func (r reply) authenticated(request, packet []byte) []byte {
 	sum := md5.Sum(append(bytes.Clone(packet), r.secret...))
 	copy(packet[4:20], sum[:])
 	return packet
+}
+
+// hmacMD5 is HMAC-MD5 with the secret of the tests.
+func hmacMD5(packet []byte) []byte {
+	h := hmac.New(md5.New, []byte(secret))
+	h.Write(packet)
+	return h.Sum(nil)
 }
 
 // attributesOf returns the attributes of a packet in their order.

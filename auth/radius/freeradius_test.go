@@ -71,7 +71,7 @@ func findFreeRADIUS(t *testing.T) string {
 			return path
 		}
 	}
-	if os.Getenv("CI") == "true" {
+	if os.Getenv("CI") == "true" { //nolint:forbidigo // a skip is a failure there
 		t.Fatal("FreeRADIUS is missing: run scripts/need freeradius")
 	}
 	t.Skip("FreeRADIUS is missing: run scripts/need freeradius")
@@ -82,7 +82,7 @@ func freePort(t *testing.T) int {
 	t.Helper()
 	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
 	require.NoError(t, err)
-	defer conn.Close()
+	defer conn.Close() //nolint:errcheck // a test
 	return conn.LocalAddr().(*net.UDPAddr).Port
 }
 

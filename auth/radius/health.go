@@ -30,19 +30,15 @@ func (b *Backend) CheckHealth(ctx context.Context) error {
 	return unavailable(last)
 }
 
+// probe takes an unsigned answer: some servers sign the answers to logins alone,
+// and who forges this one gets nobody in.
 func (b *Backend) probe(ctx context.Context, s *server) error {
-	_, err := b.try(ctx, s.address, b.statusServer, 1)
+	_, err := b.try(ctx, s.address, enquiry{packet: b.statusServer, tries: 1})
 	switch {
 	case err == nil:
-		s.answeredStatus()
-		return nil
+		return s.alive(time.Now())
 	case ctx.Err() != nil:
 		return ctx.Err()
-	case errors.Is(err, errUnsigned) && s.rank(time.Now()) == 0:
-		// Some servers sign the answers to logins alone; who forges this one
-		// gets nobody in.
-		s.answeredStatus()
-		return nil
 	case errors.Is(err, errSilent) && s.mayBeMute(time.Now()):
 		return nil
 	}
@@ -54,10 +50,16 @@ func (b *Backend) statusServer(net.Addr) (*radius.Packet, error) {
 	return p, rfc2865.NASIdentifier_SetString(p, b.cfg.NASIdentifier)
 }
 
-func (s *server) answeredStatus() {
+// alive notes that the server answered a Status-Server. It returns why its
+// answers to logins are of no use, when that is so.
+func (s *server) alive(now time.Time) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.saysStatus = true
+	if now.Before(s.downUntil) && (errors.Is(s.why, errUnsigned) || errors.Is(s.why, errForged)) {
+		return s.why
+	}
+	return nil
 }
 
 // mayBeMute says whether silence towards a Status-Server means nothing.

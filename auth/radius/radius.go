@@ -66,7 +66,7 @@ var _ auth.Authenticator = (*Backend)(nil)
 
 // A Backend asks RADIUS servers. It is safe for concurrent use.
 type Backend struct {
-	cfg     Config
+	cfg     *Config // by reference: who prints a Backend does not see the secret
 	servers []*server
 	asking  chan struct{}
 }
@@ -83,7 +83,7 @@ func New(cfg Config) (*Backend, error) {
 	if slices.Contains([]string{"secret", "testing123", "radius"}, string(cfg.Secret)) {
 		cfg.Logger.Warn("the radius secret is one that everybody knows: choose 16 random characters or more, for the server and for radius_secret")
 	}
-	return &Backend{cfg: cfg, servers: servers, asking: make(chan struct{}, cfg.MaxConcurrent)}, nil
+	return &Backend{cfg: &cfg, servers: servers, asking: make(chan struct{}, cfg.MaxConcurrent)}, nil
 }
 
 func withDefaults(cfg *Config) {
@@ -227,10 +227,14 @@ type question struct {
 
 // ask puts the question to one server after the other, until one answers.
 func (b *Backend) ask(ctx context.Context, q question, servers []*server) (auth.Identity, error) {
-	build := func(local net.Addr) (*radius.Packet, error) { return b.accessRequest(q, local) }
+	login := enquiry{
+		packet: func(local net.Addr) (*radius.Packet, error) { return b.accessRequest(q, local) },
+		tries:  1 + b.cfg.Retries,
+		strict: !b.cfg.AllowUnsigned,
+	}
 	var last error
 	for _, s := range servers {
-		reply, err := b.exchange(ctx, s, build)
+		reply, err := b.exchange(ctx, s, login)
 		if err == nil {
 			return b.judge(ctx, s, q, reply)
 		}
