@@ -26,17 +26,25 @@ func attacks() map[string]attack {
 	broken := func(change func(packet []byte) []byte) script {
 		return func(request []byte) [][]byte { return [][]byte{change(reply{code: accept}.to(request))} }
 	}
+	other := []attribute{{signature, "sixteen letters."}}
 	return map[string]attack{
-		"signed with another secret":               {always(reply{code: accept, signing: wrongSecret}), "wrong Message-Authenticator"},
-		"all made with another secret":             {always(reply{code: accept, secret: "guessed"}), "not made with our secret"},
-		"two signatures":                           {always(reply{code: accept, signing: twice}), "wrong Message-Authenticator"},
-		"signed over the answer's authenticator":   {always(reply{code: accept, signing: overItself}), "wrong Message-Authenticator"},
-		"a signature of 15 bytes":                  {always(reply{code: accept, signing: short}), "wrong Message-Authenticator"},
-		"a signature of 17 bytes":                  {always(reply{code: accept, signing: long}), "wrong Message-Authenticator"},
-		"one bit of the signature":                 {always(reply{code: accept, signing: flipped}), "wrong Message-Authenticator"},
-		"one bit of the response authenticator":    {broken(func(p []byte) []byte { p[4] ^= 1; return p }), "not made with our secret"},
-		"a refusal whose code was changed":         {flippedRefusal, "not made with our secret"},
-		"another identifier":                       {broken(func(p []byte) []byte { p[1]++; return p }), "no RADIUS"},
+		"two signatures, the first of them right": {always(reply{code: accept, attributes: other}), "wrong Message-Authenticator"},
+		"two signatures, the last of them right":  {always(reply{code: accept, attributes: other, last: true}), "wrong Message-Authenticator"},
+		"signed with another secret":              {always(reply{code: accept, signing: wrongSecret}), "wrong Message-Authenticator"},
+		"all made with another secret":            {always(reply{code: accept, secret: "guessed"}), "not made with our secret"},
+		"one signature, twice":                    {always(reply{code: accept, signing: twice}), "wrong Message-Authenticator"},
+		"signed over the answer's authenticator":  {always(reply{code: accept, signing: overItself}), "wrong Message-Authenticator"},
+		"a signature of 15 bytes":                 {always(reply{code: accept, signing: short}), "wrong Message-Authenticator"},
+		"a signature of 17 bytes":                 {always(reply{code: accept, signing: long}), "wrong Message-Authenticator"},
+		"one bit of the signature":                {always(reply{code: accept, signing: flipped}), "wrong Message-Authenticator"},
+		"one bit of the response authenticator":   {broken(func(p []byte) []byte { p[4] ^= 1; return p }), "not made with our secret"},
+		"a refusal whose code was changed":        {flippedRefusal, "not made with our secret"},
+		"another identifier":                      {broken(func(p []byte) []byte { p[1]++; return p }), "no RADIUS"},
+		"the answer to another identifier": {func(request []byte) [][]byte {
+			other := bytes.Clone(request)
+			other[1]++
+			return [][]byte{reply{code: accept}.to(other)}
+		}, "no RADIUS"},
 		"a code that answers no login":             {always(reply{code: 5}), "no RADIUS"},
 		"a length beyond the datagram":             {broken(func(p []byte) []byte { p[2] = 0x0f; return p }), "no RADIUS"},
 		"a length below the header":                {broken(func(p []byte) []byte { p[2], p[3] = 0, 19; return p }), "no RADIUS"},
@@ -138,6 +146,22 @@ func TestAnUnsignedAnswerCountsWhereThatIsConfigured(t *testing.T) {
 			require.ErrorIs(t, err, tt.want)
 		})
 	}
+}
+
+// TestAServerThatSignsNothingIsNotAskedAgain: it would answer the same.
+func TestAServerThatSignsNothingIsNotAskedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		asked := 0
+		n := network{"radius:1812": func(request []byte) [][]byte {
+			asked++
+			return always(reply{code: accept, signing: absent})(request)
+		}}
+		start := time.Now()
+		_, err := open(t, radius.Config{Servers: []string{"radius"}, Timeout: time.Second, Dial: n.dial}).Authenticate(t.Context(), alice)
+		require.ErrorIs(t, err, auth.ErrUnavailable)
+		assert.Equal(t, 1, asked)
+		assert.LessOrEqual(t, time.Since(start), time.Second)
+	})
 }
 
 func TestPaddingBehindAnAnswerIsIgnored(t *testing.T) {

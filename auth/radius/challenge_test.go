@@ -85,6 +85,7 @@ func TestAnswersToChallengesThatWereNotAsked(t *testing.T) {
 		"of a State that is too big": {User: "alice", OTP: "123456", Challenge: forge(`{"user":"alice","server":"` + address + `","steps":1,"state":"` + strings.Repeat("AAAA", 85) + `"}`)},
 		"noise":                      {User: "alice", OTP: "123456", Challenge: "noise"},
 		"too long":                   {User: "alice", OTP: "123456", Challenge: strings.Repeat("A", 1<<20)},
+		"padded beyond the bound":    {User: "alice", OTP: "123456", Challenge: forge(`{"user":"alice","server":"` + address + `","steps":1}` + strings.Repeat(" ", 4<<10))},
 		"no JSON":                    {User: "alice", OTP: "123456", Challenge: forge("null")},
 	} {
 		t.Run(name, func(t *testing.T) {
