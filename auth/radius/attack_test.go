@@ -54,7 +54,7 @@ func attacks() map[string]attack {
 		"cut to the header":                        {broken(func(p []byte) []byte { return p[:19] }), "no RADIUS"},
 		"nothing in it":                            {func([]byte) [][]byte { return [][]byte{{}} }, "does not answer|no RADIUS"},
 		"noise":                                    {func([]byte) [][]byte { return [][]byte{bytes.Repeat([]byte{0xa5}, 4096)} }, "no RADIUS"},
-		"larger than a packet":                     {func([]byte) [][]byte { return [][]byte{bytes.Repeat([]byte{2}, 4096)} }, "no RADIUS"},
+		"larger than a packet":                     {func([]byte) [][]byte { return [][]byte{bytes.Repeat([]byte{2}, 4096)} }, "no RADIUS|not made with our secret"},
 		"the request sent back":                    {func(request []byte) [][]byte { return [][]byte{request} }, "no RADIUS"},
 		"the request sent back with another code":  {func(request []byte) [][]byte { r := bytes.Clone(request); r[0] = accept; return [][]byte{r} }, "not made with our secret"},
 		"a challenge signed with another secret":   {always(reply{code: challenge, signing: wrongSecret}), "wrong Message-Authenticator"},
