@@ -17,6 +17,7 @@ import (
 
 	"github.com/dcvix/dcvix"
 	"github.com/dcvix/dcvix/ca"
+	"github.com/dcvix/dcvix/internal/private"
 )
 
 // The files of an agent in its state folder.
@@ -39,7 +40,7 @@ func (a *Agent) path(file string) string { return filepath.Join(a.cfg.StateDir, 
 
 // open reads the state folder and makes what is missing.
 func (a *Agent) open(ctx context.Context) error {
-	if err := os.MkdirAll(a.cfg.StateDir, 0o700); err != nil {
+	if err := private.MkdirAll(a.cfg.StateDir); err != nil {
 		return fmt.Errorf("make the state folder: %w", err)
 	}
 	key, err := a.openKey(ctx)
@@ -187,7 +188,7 @@ func (a *Agent) use(chain []*x509.Certificate) {
 	}
 	a.pair.Store(pair)
 	a.set(func(s *Status) { s.NotAfter = chain[0].NotAfter })
-	a.client.CloseIdleConnections()
+	a.closeIdle()
 }
 
 // certified says whether there is a certificate that has not run out.

@@ -13,12 +13,16 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/dcvix/dcvix/internal/private"
 )
 
 // WriteFile writes data to path in one step: whoever reads the file, even after
 // a power cut, finds the old content or the new one, whole. The file never has
-// more permissions than perm, not even while it is written. Writers of the same
-// path must not run at the same time.
+// more permissions than perm, not even while it is written; on Windows, a file
+// whose perm leaves nothing to others gets an access list of its own that does so,
+// and any other has that of its folder. Writers of the same path must not run at
+// the same time.
 func WriteFile(path string, data []byte, perm fs.FileMode) error {
 	root, err := os.OpenRoot(filepath.Dir(path))
 	if err != nil {
@@ -31,7 +35,7 @@ func WriteFile(path string, data []byte, perm fs.FileMode) error {
 		_ = root.Remove(temp)
 		return fmt.Errorf("write %s: %w", path, err)
 	}
-	if err := root.Rename(temp, name); err != nil {
+	if err := replace(root, temp, name); err != nil {
 		_ = root.Remove(temp)
 		return fmt.Errorf("write %s: %w", path, err)
 	}
@@ -43,7 +47,7 @@ func writeTemp(root *os.Root, name string, data []byte, perm fs.FileMode) error 
 	if err := root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	f, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, perm)
+	f, err := create(root, name, perm)
 	if err != nil {
 		return err
 	}
@@ -54,6 +58,15 @@ func writeTemp(root *os.Root, name string, data []byte, perm fs.FileMode) error 
 		return errors.Join(err, f.Close())
 	}
 	return f.Close()
+}
+
+// create makes a new file.
+func create(root *os.Root, name string, perm fs.FileMode) (*os.File, error) {
+	const flag = os.O_WRONLY | os.O_CREATE | os.O_EXCL
+	if perm&0o077 == 0 {
+		return private.OpenFile(filepath.Join(root.Name(), name), flag)
+	}
+	return root.OpenFile(name, flag, perm)
 }
 
 // WriteKeyFile writes a private key in PEM to path as [WriteFile] does, readable
@@ -130,13 +143,17 @@ func signer(key any) (crypto.Signer, error) { // any: what crypto/x509 returns
 }
 
 // CheckKeyFile returns an error that wraps [ErrInsecureKey] and says the remedy
-// when others than the owner can read or write the file.
+// when others than the owner can read or write the file. On Windows, SYSTEM and
+// the Administrators may; a file without an access list is everybody's.
 func CheckKeyFile(path string) error {
-	info, err := os.Stat(path)
+	remedy, err := private.Remedy(path)
 	if err != nil {
 		return fmt.Errorf("check key file: %w", err)
 	}
-	return checkPerm(path, info)
+	if remedy != "" {
+		return fmt.Errorf("%s is %w: %s", path, ErrInsecureKey, remedy)
+	}
+	return nil
 }
 
 // ReadCertFile reads the certificates in a PEM file, at least one. When there is

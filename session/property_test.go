@@ -62,7 +62,7 @@ func TestNoOrderOfActsBreaksTheRegister(t *testing.T) {
 
 func (m *fleetModel) config(c *session.Config) {
 	c.Now = func() time.Time { return m.now }
-	c.Reserved = []dcvix.Hostname{"director"}
+	c.Reserved = func() []dcvix.Hostname { return []dcvix.Hostname{"director"} }
 	c.PendingMax = 3
 	c.Logger = slog.New(slog.DiscardHandler)
 }

@@ -82,7 +82,7 @@ func Open(ctx context.Context, cfg Config) (*Log, error) {
 		cfg.Logger = slog.Default()
 	}
 	l := &Log{cfg: cfg, full: cfg.MaxBytes / files}
-	cut, err := l.recover()
+	cut, err := l.recover(ctx)
 	if err == nil && cut > 0 {
 		cfg.Logger.WarnContext(ctx, "the last line of the audit was cut off and is set aside",
 			slog.String("file", cfg.Path+".cut"), slog.Int64("bytes", cut))
@@ -136,7 +136,7 @@ func (l *Log) write(ctx context.Context, batch []*waiting) error {
 	for _, e := range batch {
 		line := chain(tail, e.record)
 		if at := l.size + int64(len(lines)); at > 0 && at+int64(len(line)) > l.full {
-			if err := l.sync(lines, tail); err != nil {
+			if err := l.sync(ctx, lines, tail); err != nil {
 				return err
 			}
 			lines = lines[:0]
@@ -147,17 +147,17 @@ func (l *Log) write(ctx context.Context, batch []*waiting) error {
 		lines = append(lines, line...)
 		tail = sha256.Sum256(line[:len(line)-1])
 	}
-	return l.sync(lines, tail)
+	return l.sync(ctx, lines, tail)
 }
 
 // sync writes lines, of which the last has the hash tail, to stable storage. When
 // that fails none of them counts.
-func (l *Log) sync(lines []byte, tail hash) error {
+func (l *Log) sync(ctx context.Context, lines []byte, tail hash) error {
 	if len(lines) == 0 {
 		return nil
 	}
 	if l.file == nil {
-		if err := l.openFile(); err != nil {
+		if err := l.openFile(ctx); err != nil {
 			return err
 		}
 	}

@@ -104,7 +104,11 @@ func TestTheFileIsItsOwnersAlone(t *testing.T) {
 			if before != 0 {
 				require.NoError(t, os.WriteFile(path, nil, before))
 			}
-			open(t, path, 0)
+			var log bytes.Buffer
+			l, err := auditfile.Open(t.Context(), auditfile.Config{Path: path, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+			require.NoError(t, err)
+			require.NoError(t, l.Close())
+			assert.Equal(t, before != 0, strings.Contains(log.String(), "audit was open to others"), &log)
 			info, err := os.Stat(path)
 			require.NoError(t, err)
 			assert.Equal(t, fs.FileMode(0o600), info.Mode().Perm())

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 
 	"github.com/dcvix/dcvix"
+	"github.com/dcvix/dcvix/internal/private"
 	"github.com/dcvix/dcvix/session"
 )
 
@@ -186,7 +187,7 @@ func (i *importing) build(ctx context.Context) (*Report, error) {
 // copyOld copies the old database, so that whatever SQLite does to read it (a
 // roll-back, an index of its log) is done to the copy.
 func (i *importing) copyOld() error {
-	if err := os.Mkdir(i.in(""), 0o700); err != nil {
+	if err := private.MkdirAll(i.in("")); err != nil {
 		return err
 	}
 	for _, side := range sides() {
@@ -203,7 +204,7 @@ func (i *importing) copyOld() error {
 // fill makes the new database. Nothing is synchronised before its end.
 func (i *importing) fill(ctx context.Context, decided []decision) error {
 	path := i.in(newFile)
-	store, err := open(ctx, path, "off")
+	store, err := open(ctx, path, "off", nil)
 	if err != nil {
 		return err
 	}
@@ -296,7 +297,7 @@ func moveAside(from, to string) error {
 	if !exists(from) {
 		return nil
 	}
-	if err := os.Chmod(from, 0o600); err != nil {
+	if _, err := private.Tighten(from); err != nil {
 		return err
 	}
 	return os.Rename(from, to)
