@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -89,12 +90,12 @@ func flippedRefusal(request []byte) [][]byte {
 // TestAForgedAnswerIsPassedOver has each attack before the real answer, over UDP.
 func TestAForgedAnswerIsPassedOver(t *testing.T) {
 	check := func(t *testing.T, cfg radius.Config, forged script) {
-		var answer reply
-		cfg.Servers = []string{serve(t, func(request []byte) [][]byte { return append(forged(request), answer.to(request)) })}
-		answer = reply{code: reject}
+		var answer atomic.Pointer[reply]
+		cfg.Servers = []string{serve(t, func(request []byte) [][]byte { return append(forged(request), answer.Load().to(request)) })}
+		answer.Store(&reply{code: reject})
 		_, err := open(t, cfg).Authenticate(t.Context(), alice)
 		require.ErrorIs(t, err, auth.ErrInvalidCredentials, "a refusal stays one")
-		answer = reply{code: accept, last: true}
+		answer.Store(&reply{code: accept, last: true})
 		_, err = open(t, cfg).Authenticate(t.Context(), alice)
 		require.NoError(t, err, "an acceptance too")
 	}

@@ -3,7 +3,6 @@ package radius_test
 import (
 	"encoding/base64"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -23,12 +22,9 @@ func firstStep(t *testing.T, b *radius.Backend, c auth.Credentials) *auth.Challe
 }
 
 // wantsCode challenges a password and accepts the code 123456 with its State. It
-// notes what it is asked.
+// notes what it is asked, for whoever got the answer through a [network].
 func wantsCode(asked *[][2]string) script {
-	var mu sync.Mutex
 	return func(request []byte) [][]byte {
-		mu.Lock()
-		defer mu.Unlock()
 		*asked = append(*asked, [2]string{passwordOf(request), valueOf(request, state)})
 		r := reply{code: reject}
 		switch {
@@ -43,13 +39,13 @@ func wantsCode(asked *[][2]string) script {
 
 func TestTheAnswerToAChallengeGoesToTheServerThatAsked(t *testing.T) {
 	var first, second [][2]string
-	servers := []string{serve(t, wantsCode(&first)), serve(t, wantsCode(&second))}
-	asked := firstStep(t, open(t, radius.Config{Servers: servers[1:]}), alice)
+	n := network{"a:1812": wantsCode(&first), "b:1812": wantsCode(&second)}
+	asked := firstStep(t, open(t, radius.Config{Servers: []string{"b"}, Dial: n.dial}), alice)
 	assert.Equal(t, "Code:", asked.Prompt)
 	c := alice
 	c.Challenge, c.OTP = asked.State, "123456"
 
-	_, err := open(t, radius.Config{Servers: servers}).Authenticate(t.Context(), c)
+	_, err := open(t, radius.Config{Servers: []string{"a", "b"}, Dial: n.dial}).Authenticate(t.Context(), c)
 
 	require.NoError(t, err)
 	assert.Empty(t, first, "the other server knows nothing of it")
@@ -58,7 +54,7 @@ func TestTheAnswerToAChallengeGoesToTheServerThatAsked(t *testing.T) {
 
 func TestWhoTypedBothIsNotAskedAgain(t *testing.T) {
 	var asked [][2]string
-	b := open(t, radius.Config{Servers: []string{serve(t, wantsCode(&asked))}})
+	b := open(t, radius.Config{Servers: []string{"a"}, Dial: network{"a:1812": wantsCode(&asked)}.dial})
 	c := alice
 	c.OTP = "123456"
 
@@ -70,8 +66,8 @@ func TestWhoTypedBothIsNotAskedAgain(t *testing.T) {
 
 func TestAnswersToChallengesThatWereNotAsked(t *testing.T) {
 	var asked [][2]string
-	address := serve(t, wantsCode(&asked))
-	b := open(t, radius.Config{Servers: []string{address}})
+	const address = "a:1812"
+	b := open(t, radius.Config{Servers: []string{"a"}, Dial: network{address: wantsCode(&asked)}.dial})
 	mine := firstStep(t, b, alice).State
 	asked = nil
 	forge := func(text string) string { return base64.RawURLEncoding.EncodeToString([]byte(text)) }
@@ -100,10 +96,11 @@ func TestAnswersToChallengesThatWereNotAsked(t *testing.T) {
 func TestEndlessChallengesEnd(t *testing.T) {
 	var asked int
 	log := &logged{}
-	b := open(t, radius.Config{Logger: log.logger(), Servers: []string{serve(t, func(request []byte) [][]byte {
+	n := network{"a:1812": func(request []byte) [][]byte {
 		asked++
 		return always(reply{code: challenge, attributes: []attribute{{state, "again"}}})(request)
-	})}})
+	}}
+	b := open(t, radius.Config{Logger: log.logger(), Servers: []string{"a"}, Dial: n.dial})
 	c := alice
 	c.OTP = "123456"
 	steps := 0

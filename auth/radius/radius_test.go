@@ -100,9 +100,9 @@ func TestASecretThatEverybodyKnowsIsWarnedAbout(t *testing.T) {
 
 // TestARequestIsSignedFirstAndSaysWhoAsks reads what goes out.
 func TestARequestIsSignedFirstAndSaysWhoAsks(t *testing.T) {
-	var request []byte
+	requests := make(chan []byte, 1)
 	address := serve(t, func(r []byte) [][]byte {
-		request = r
+		requests <- r
 		return always(reply{code: accept})(r)
 	})
 	b := open(t, radius.Config{Servers: []string{address}, NASIdentifier: "desk"})
@@ -112,6 +112,7 @@ func TestARequestIsSignedFirstAndSaysWhoAsks(t *testing.T) {
 	_, err := b.Authenticate(t.Context(), c)
 
 	require.NoError(t, err)
+	request := <-requests
 	assert.EqualValues(t, 1, request[0], "Access-Request")
 	var kinds []byte
 	for _, a := range attributesOf(request) {
@@ -258,27 +259,31 @@ func TestRetriesAndTheDeadlineBoundALogin(t *testing.T) {
 
 func TestADeadServerIsSkippedForAWhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var asked []string
+		asked := make(chan string, 10)
 		dead := true
 		n := network{
 			"a:1812": func(request []byte) [][]byte {
-				if asked = append(asked, "a"); dead {
+				if asked <- "a"; dead {
 					return nil
 				}
 				return always(reply{code: accept})(request)
 			},
 			"b:1812": func(request []byte) [][]byte {
-				asked = append(asked, "b")
+				asked <- "b"
 				return always(reply{code: accept})(request)
 			},
 		}
 		log := &logged{}
 		b := open(t, radius.Config{Servers: []string{"a", "b"}, Timeout: time.Second, Dial: n.dial, Logger: log.logger()})
 		login := func() string {
-			asked = nil
 			_, err := b.Authenticate(t.Context(), alice)
 			require.NoError(t, err)
-			return strings.Join(asked, "")
+			synctest.Wait() // for the servers
+			var order string
+			for range len(asked) {
+				order += <-asked
+			}
+			return order
 		}
 
 		assert.Equal(t, "aaab", login())
@@ -296,7 +301,11 @@ func TestADeadServerIsSkippedForAWhile(t *testing.T) {
 		dead = true
 		_, err := b.Authenticate(t.Context(), alice)
 		require.ErrorIs(t, err, auth.ErrUnavailable)
+		synctest.Wait()
 		dead = false
+		for range len(asked) {
+			assert.Equal(t, "a", <-asked)
+		}
 		assert.Equal(t, "a", login(), "when all failed, all are asked")
 	})
 }
@@ -407,23 +416,27 @@ func TestHealthWhenAServerIsSilent(t *testing.T) {
 		b := open(t, radius.Config{Servers: []string{"a"}, Timeout: time.Second, Dial: n.dial})
 		require.NoError(t, b.CheckHealth(t.Context()), "many servers are mute")
 
+		synctest.Wait()
 		serving := n["a:1812"]
 		delete(n, "a:1812")
 		_, err := b.Authenticate(t.Context(), alice)
 		require.ErrorIs(t, err, auth.ErrUnavailable)
 		require.ErrorIs(t, b.CheckHealth(t.Context()), auth.ErrUnavailable, "the last login failed")
 
+		synctest.Wait()
 		n["a:1812"] = serving
 		_, err = b.Authenticate(t.Context(), alice)
 		require.NoError(t, err)
 		require.NoError(t, b.CheckHealth(t.Context()), "logins work again")
 
+		synctest.Wait()
 		n["a:1812"] = always(reply{code: accept, signing: absent})
 		require.NoError(t, b.CheckHealth(t.Context()), "it is alive")
 		_, err = b.Authenticate(t.Context(), alice)
 		require.ErrorIs(t, err, auth.ErrUnavailable)
 		require.ErrorContains(t, b.CheckHealth(t.Context()), "no Message-Authenticator", "alive and of no use")
 
+		synctest.Wait()
 		delete(n, "a:1812")
 		time.Sleep(time.Minute)
 		require.ErrorIs(t, b.CheckHealth(t.Context()), auth.ErrUnavailable, "it has answered before")
