@@ -34,6 +34,9 @@ func startFreeRADIUS(t *testing.T) freeRADIUS {
 	path := findFreeRADIUS(t)
 	dir := t.TempDir()
 	legacy, strict := freePort(t), freePort(t)
+	for strict == legacy {
+		strict = freePort(t)
+	}
 	conf, err := template.ParseFiles("testdata/radiusd.conf")
 	require.NoError(t, err)
 	var text strings.Builder

@@ -279,11 +279,11 @@ func TestADeadServerIsSkippedForAWhile(t *testing.T) {
 			_, err := b.Authenticate(t.Context(), alice)
 			require.NoError(t, err)
 			synctest.Wait() // for the servers
-			var order string
+			var order strings.Builder
 			for range len(asked) {
-				order += <-asked
+				order.WriteString(<-asked)
 			}
-			return order
+			return order.String()
 		}
 
 		assert.Equal(t, "aaab", login())
