@@ -128,7 +128,7 @@ func start(t *testing.T, cmd *exec.Cmd, text string) *buffer {
 
 func await(t *testing.T, log *buffer, text string) {
 	t.Helper()
-	require.Eventually(t, func() bool { return strings.Contains(log.String(), text) }, 20*time.Second, 5*time.Millisecond, "%s", text)
+	require.Eventually(t, func() bool { return strings.Contains(log.String(), text) }, 20*time.Second, 5*time.Millisecond, "%s: %s", text, log)
 }
 
 func TestAgentRunsAsAProcess(t *testing.T) {
