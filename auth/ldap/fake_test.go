@@ -3,6 +3,7 @@ package ldap_test
 import (
 	"context"
 	"crypto/tls"
+	"io"
 	"net"
 	"slices"
 	"sync"
@@ -44,11 +45,12 @@ type request struct {
 	op           ber.Tag
 	n            int    // which of this connection, from 1
 	dn, password string // of a bind
+	bound        string // as whom this connection was bound before
 }
 
 // A reply replaces the usual answer.
 type reply struct {
-	hang  bool   // answer nothing more, and keep the connection
+	hang  bool   // answer nothing more, after raw, and keep the connection
 	close bool   // close the connection, after raw
 	raw   []byte // send this
 	code  int64  // send this result
@@ -131,15 +133,17 @@ func (f *fake) handle(c net.Conn) {
 	if f.wrap != nil {
 		c = f.wrap(c)
 	}
+	bound := ""
 	for n := 1; ; n++ {
 		p, err := ber.ReadPacket(c)
 		if err != nil || len(p.Children) < 2 {
 			return
 		}
 		id, op := p.Children[0].Value.(int64), p.Children[1]
-		r := request{op: op.Tag, n: n}
+		r := request{op: op.Tag, n: n, bound: bound}
 		if op.Tag == opBind {
 			r.dn, r.password = op.Children[1].Value.(string), op.Children[2].Data.String()
+			bound = r.dn
 		}
 		if c = f.respond(c, id, r); c == nil {
 			return
@@ -164,7 +168,8 @@ func (f *fake) respond(c net.Conn, id int64, r request) net.Conn {
 	case out == nil:
 		_, _ = c.Write(result(id, done, 0, ""))
 	case out.hang:
-		_, _ = c.Read(make([]byte, 1)) // until the client goes
+		_, _ = c.Write(out.raw)
+		_, _ = io.Copy(io.Discard, c) // until the client goes
 		return nil
 	case out.raw != nil || out.close:
 		_, _ = c.Write(out.raw)
