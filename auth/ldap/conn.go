@@ -45,10 +45,10 @@ func (b *Backend) dial(ctx context.Context, s *server) (*conn, error) {
 		c.ldap = goldap.NewConn(c.raw, false)
 		c.ldap.Start()
 		if s.mode == startTLS {
-			err = c.do(limited, func() error { return c.ldap.StartTLS(s.tls.Clone()) })
+			err = c.do(limited, func() error { return c.ldap.StartTLS(s.tls) })
 		}
 	} else {
-		encrypted := tls.Client(c.raw, s.tls.Clone())
+		encrypted := tls.Client(c.raw, s.tls)
 		if err = encrypted.HandshakeContext(limited); err == nil {
 			c.ldap = goldap.NewConn(encrypted, true)
 			c.ldap.Start()

@@ -183,10 +183,10 @@ func TestAnAnswerSlippedInBeforeTheEncryptionIsNotHeard(t *testing.T) {
 		all = append(all, result(id+2, opBindDone, 0, "")...)
 	}
 	f.answer = func(r request) *reply {
-		switch {
-		case r.op == opBind:
+		switch r.op {
+		case opBind:
 			return &reply{hang: true}
-		case r.op == opExtended:
+		case opExtended:
 			return &reply{raw: append(result(1, opExtendedDone, 0, ""), all...)}
 		}
 		return nil
