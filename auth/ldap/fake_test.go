@@ -3,6 +3,7 @@ package ldap_test
 import (
 	"context"
 	"crypto/tls"
+	"fmt"
 	"io"
 	"net"
 	"slices"
@@ -35,7 +36,7 @@ type fake struct {
 	wrap   func(net.Conn) net.Conn
 
 	mu    sync.Mutex
-	seen  []string // "bind DN", "search", "starttls", in order
+	seen  []string // "bind DN", "search for N at most", "starttls", in order
 	conns int
 	open  map[net.Conn]bool
 }
@@ -45,6 +46,7 @@ type request struct {
 	op           ber.Tag
 	n            int    // which of this connection, from 1
 	dn, password string // of a bind
+	limit        int64  // of a search
 	bound        string // as whom this connection was bound before
 }
 
@@ -145,6 +147,9 @@ func (f *fake) handle(c net.Conn) {
 			r.dn, r.password = op.Children[1].Value.(string), op.Children[2].Data.String()
 			bound = r.dn
 		}
+		if op.Tag == opSearch {
+			r.limit = op.Children[3].Value.(int64)
+		}
 		if c = f.respond(c, id, r); c == nil {
 			return
 		}
@@ -153,7 +158,7 @@ func (f *fake) handle(c net.Conn) {
 
 // respond answers one request and returns the connection to go on with.
 func (f *fake) respond(c net.Conn, id int64, r request) net.Conn {
-	names := map[ber.Tag]string{opBind: "bind " + r.dn, opSearch: "search", opExtended: "starttls"}
+	names := map[ber.Tag]string{opBind: "bind " + r.dn, opSearch: fmt.Sprintf("search for %d at most", r.limit), opExtended: "starttls"}
 	f.mu.Lock()
 	f.seen = append(f.seen, names[r.op])
 	f.mu.Unlock()

@@ -55,6 +55,8 @@ func (b *Backend) dialFault(s *server, err error) *fault {
 	switch {
 	case errors.Is(err, errTimeout):
 		f.text = fmt.Sprintf("%s does not answer within %s: check that it runs, the network, and ldap_address", s.url, b.cfg.Timeout)
+	case errors.Is(err, context.DeadlineExceeded):
+		f.text = s.url + " does not answer before the time for a login is over: check that it runs, the network, and ldap_address, and lower ldap_timeout"
 	case strings.Contains(said, "unknown authority"):
 		f.text = fmt.Sprintf("the certificate of %s is signed by a CA that is not known here: put the certificate of that CA into a file and name it in ldap_ca_file", s.url)
 	case strings.Contains(said, "certificate is valid for"), strings.Contains(said, "certificate is not valid for any names"), strings.Contains(said, "doesn't contain any IP SANs"):
@@ -115,8 +117,11 @@ func (b *Backend) searchFault(s *server, err error) *fault {
 // lostFault is for servers that stopped to answer, or answer that they cannot.
 func (b *Backend) lostFault(s *server, err error) *fault {
 	text := s.url + " broke off: look into its log"
-	if errors.Is(err, errTimeout) {
+	switch {
+	case errors.Is(err, errTimeout):
 		text = fmt.Sprintf("%s does not answer within %s: look into its log, or raise ldap_timeout", s.url, b.cfg.Timeout)
+	case errors.Is(err, context.DeadlineExceeded):
+		text = s.url + " does not answer before the time for a login is over: look into its log, and lower ldap_timeout"
 	}
 	return &fault{down: true, err: err, text: text}
 }

@@ -32,14 +32,17 @@ func (b *Backend) Authenticate(ctx context.Context, c auth.Credentials) (auth.Id
 			b.answered(s)
 			return who, err
 		}
-		if ctx.Err() != nil {
-			break
+		if errors.Is(ctx.Err(), context.Canceled) {
+			break // nobody waits any more, and nothing is known of the server
 		}
 		b.logFault(ctx, s, f, c.Password)
 		if !f.down {
 			break
 		}
 		s.rest(time.Now().Add(restTime))
+		if ctx.Err() != nil {
+			break
+		}
 	}
 	return auth.Identity{}, unavailable(ctx)
 }
@@ -102,7 +105,6 @@ func (b *Backend) login(ctx context.Context, s *server, c auth.Credentials) (aut
 func (b *Backend) find(ctx context.Context, s *server, user string) (entry *goldap.Entry, reason string, err error) {
 	req := goldap.NewSearchRequest(b.cfg.BaseDN, goldap.ScopeWholeSubtree, goldap.NeverDerefAliases, 2, b.seconds(), false,
 		filterFor(b.cfg.Filter, user), b.attributes(), nil)
-	req.EnforceSizeLimit = true
 	entries, err := b.search(ctx, s, req)
 	switch {
 	case err != nil:
@@ -140,7 +142,7 @@ func (b *Backend) search(ctx context.Context, s *server, req *goldap.SearchReque
 
 func searchAndKeep(ctx context.Context, s *server, c *conn, req *goldap.SearchRequest) ([]*goldap.Entry, error) {
 	entries, err := c.search(ctx, req)
-	if goldap.IsErrorWithCode(err, goldap.LDAPResultSizeLimitExceeded) || errors.Is(err, goldap.ErrSizeLimitExceeded) {
+	if goldap.IsErrorWithCode(err, goldap.LDAPResultSizeLimitExceeded) {
 		c.close()
 		return make([]*goldap.Entry, 2), nil
 	}

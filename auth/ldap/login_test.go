@@ -219,7 +219,7 @@ func TestRefusalsAreAlikeInWhatTheyCost(t *testing.T) {
 			assert.Equal(t, auth.ErrInvalidCredentials, err)
 			saw := f.saw()
 			require.Len(t, saw, 3)
-			assert.Equal(t, "search", saw[1])
+			assert.Equal(t, "search for 2 at most", saw[1])
 			assert.True(t, strings.HasPrefix(saw[2], "bind cn="), saw[2])
 			assert.Equal(t, 2, f.connections())
 		})
@@ -346,7 +346,7 @@ func TestAServerThatRepeatsPasswordsIsNotRepeated(t *testing.T) {
 			log, f := new(record), newFake()
 			f.answer = func(r request) *reply {
 				if r.op == opBind && r.isUser() == op {
-					return &reply{code: 80, text: strings.Repeat("x", 280) + "your password " + r.password + " and again " + r.password}
+					return &reply{code: 80, text: strings.Repeat("x", 221) + "your password " + r.password + " and again " + r.password}
 				}
 				return nil
 			}
@@ -356,10 +356,28 @@ func TestAServerThatRepeatsPasswordsIsNotRepeated(t *testing.T) {
 			_, err := open(t, cfg).Authenticate(t.Context(), good)
 
 			require.ErrorIs(t, err, auth.ErrUnavailable)
-			assert.Contains(t, log.String(), "xxx")
+			assert.Contains(t, log.String(), "your password [redacted] and again")
 			assert.NotContains(t, log.String()+err.Error(), "tulip", "a part of both passwords")
 		})
 	}
+}
+
+func TestAnAnonymousSearchShowsNoPassword(t *testing.T) {
+	f := newFake()
+	var shown []string
+	f.answer = func(r request) *reply {
+		if r.op == opBind && r.dn == "" {
+			shown = append(shown, r.password)
+		}
+		return nil
+	}
+	cfg := fakeConfig(t, f.serve(t))
+	cfg.BindUser = ""
+
+	_, err := open(t, cfg).Authenticate(t.Context(), good)
+
+	require.NoError(t, err)
+	assert.Equal(t, []string{""}, shown)
 }
 
 func TestReferralsAreNotFollowed(t *testing.T) {

@@ -164,7 +164,7 @@ func TestTheServicesConnectionIsKeptAndAPersonsIsNot(t *testing.T) {
 		assert.Equal(t, 6, f.connections(), "one of the service, one for each login")
 		assert.Equal(t, 1, f.openConnections())
 		saw := f.saw()
-		assert.Equal(t, []string{"bind " + serviceDN, "search", "bind cn=Alice," + baseDN}, saw[:3])
+		assert.Equal(t, []string{"bind " + serviceDN, "search for 2 at most", "bind cn=Alice," + baseDN}, saw[:3])
 		assert.Equal(t, 1, count(saw, "bind "+serviceDN))
 
 		require.NoError(t, b.Close())

@@ -108,6 +108,22 @@ func TestMoreEntriesThanAskedForAreNoLogin(t *testing.T) {
 
 	assert.Equal(t, auth.ErrInvalidCredentials, err)
 	assert.NotContains(t, f.saw(), "bind "+f.dn)
+	assert.Contains(t, f.saw(), "search for 2 at most")
+}
+
+func TestTheTimeOfALoginThatEndsFirstIsSaidToo(t *testing.T) {
+	log, f := new(record), newFake()
+	f.answer = at(opSearch, false, &reply{hang: true})
+	cfg := fakeConfig(t, f.serve(t))
+	cfg.Logger, cfg.Timeout = logTo(t, log), time.Minute
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+
+	_, err := open(t, cfg).Authenticate(ctx, good)
+
+	assert.ErrorIs(t, err, auth.ErrUnavailable)
+	assert.ErrorIs(t, err, context.DeadlineExceeded)
+	assert.Contains(t, log.String(), "lower ldap_timeout")
 }
 
 func TestALoginThatIsCancelledReturnsAtOnce(t *testing.T) {
@@ -183,13 +199,10 @@ func TestAnAnswerSlippedInBeforeTheEncryptionIsNotHeard(t *testing.T) {
 		all = append(all, result(id+2, opBindDone, 0, "")...)
 	}
 	f.answer = func(r request) *reply {
-		switch r.op {
-		case opBind:
+		if r.op == opBind {
 			return &reply{hang: true}
-		case opExtended:
-			return &reply{raw: append(result(1, opExtendedDone, 0, ""), all...)}
 		}
-		return nil
+		return &reply{raw: append(result(1, opExtendedDone, 0, ""), all...)}
 	}
 	_, port, err := net.SplitHostPort(f.serve(t))
 	require.NoError(t, err)
