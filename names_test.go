@@ -5,6 +5,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -178,6 +179,21 @@ func checkForm(t *testing.T, err error, ok bool, sentinel error) {
 	require.ErrorIs(t, err, sentinel)
 	assert.NotContains(t, err.Error(), "\n", "input must not forge a line of a log")
 	assert.Less(t, len(err.Error()), 600)
+}
+
+func FuzzAgentID(f *testing.F) {
+	const good = "9f8c7d6e-1b2a-4c3d-8e4f-0a1b2c3d4e5f"
+	for _, seed := range []string{
+		good, strings.ToUpper(good), "{" + good + "}", "urn:uuid:" + good, strings.ReplaceAll(good, "-", ""), good + "\n", "\x00" + good,
+		"9f8c7d6e-1b2a-1c3d-8e4f-0a1b2c3d4e5f", "9f8c7d6e-1b2a-4c3d-ce4f-0a1b2c3d4e5f", uuid.Nil.String(), uuid.Max.String(), "",
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		read, err := uuid.Parse(text)
+		canonical := err == nil && read.Version() == 4 && read.Variant() == uuid.RFC4122 && read.String() == text
+		checkForm(t, dcvix.AgentID(text).Validate(), canonical, dcvix.ErrBadAgentID)
+	})
 }
 
 func FuzzParseHostname(f *testing.F) {

@@ -24,7 +24,9 @@ import (
 const (
 	keyClaims    = "claims"
 	keyAgent     = "agent"
+	keyOperator  = "operator"
 	keyRequestID = "request_id"
+	keyOnRecord  = "on_record" // set once something about the request was put on record
 )
 
 // observe gives each request an id, keeps a panic from ending the connection
@@ -70,24 +72,26 @@ func newRequestID() string {
 	return hex.EncodeToString(b)
 }
 
-// guard bounds the body and lets through who may use the route.
-func (s *Server) guard(r route) echo.HandlerFunc {
+// guard bounds the body and lets through whom admit lets use the route.
+func (s *Server) guard(r route, admit func(echo.Context, access) error) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		req := c.Request()
 		body := req.Body
-		err := errTooLarge
-		if req.ContentLength <= r.limit() {
-			req.Body = http.MaxBytesReader(c.Response(), body, r.limit())
-			if err = s.admit(c, r.access); err == nil {
-				err = r.handler(s, c)
-			}
+		req.Body = http.MaxBytesReader(c.Response(), body, r.limit())
+		err := admit(c, r.access)
+		switch {
+		case err != nil:
+		case req.ContentLength > r.limit():
+			err = errTooLarge
+		default:
+			err = r.handler(s, c)
 		}
 		if errors.Is(err, errTooLarge) {
 			// A client that is still writing when its connection closes does not get
 			// to read why; so some of what it writes is taken.
 			_, _ = io.CopyN(io.Discard, body, limitKnown)
 		}
-		return err
+		return s.refused(c, r, err)
 	}
 }
 
@@ -104,17 +108,17 @@ func (s *Server) admit(c echo.Context, who access) error {
 		if err != nil {
 			return err
 		}
+		c.Set(keyClaims, claims)
 		if who == accessAdmin && !s.isAdmin(claims) {
 			return errNoAdmin
 		}
-		c.Set(keyClaims, claims)
 	case accessAgent:
 		a, err := s.agent(c.Request())
+		c.Set(keyAgent, a)
 		if err != nil {
 			c.Response().Header().Set("Connection", "close") // nobody we know keeps one open
 			return err
 		}
-		c.Set(keyAgent, a)
 	}
 	return nil
 }
@@ -152,12 +156,17 @@ func (s *Server) isAdmin(c token.Claims) bool {
 	return c.Category == token.Admin && s.cfg.Broker.Access(c.User).Admin
 }
 
+// actor is who acts: the operator whom the control half let in, or a login.
 func (s *Server) actor(c echo.Context) session.Actor {
+	if operator, local := c.Get(keyOperator).(string); local {
+		return session.Actor{User: dcvix.Username(operator), Admin: true}
+	}
 	claims, _ := c.Get(keyClaims).(token.Claims)
 	return session.Actor{User: claims.User, Admin: s.isAdmin(claims)}
 }
 
-// agent returns the registered agent whose certificate the peer holds.
+// agent returns the registered agent whose certificate the peer holds. With an
+// error it returns the id in a certificate of ours, for the record, and no more.
 func (s *Server) agent(r *http.Request) (session.Agent, error) {
 	if r.TLS == nil || len(r.TLS.PeerCertificates) == 0 {
 		return session.Agent{}, errNoAgent
@@ -171,7 +180,7 @@ func (s *Server) agent(r *http.Request) (session.Agent, error) {
 	s.conns.note(r, peer.id)
 	a, err := s.cfg.Broker.Authorize(peer.id, peer.key)
 	if err != nil {
-		return session.Agent{}, fmt.Errorf("%w: %w", errNoAgent, err)
+		return session.Agent{ID: peer.id}, fmt.Errorf("%w: %w", errNoAgent, err)
 	}
 	return a, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/x509"
+	"encoding/asn1"
 	"errors"
 	"fmt"
 	"net/http"
@@ -68,8 +69,8 @@ func (s *Server) renewAgent(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if sha256.Sum256(csr.RawSubjectPublicKeyInfo) != a.KeyHash {
-		return s.onRecord(c, agentRecord(session.AuditAgentCertify, a.ID), session.ErrKeyMismatch)
+	if key := sha256.Sum256(csr.RawSubjectPublicKeyInfo); key != a.KeyHash {
+		return s.conflict(c, a, key)
 	}
 	certificate, err := s.certify(c, a, csr)
 	if err != nil {
@@ -78,16 +79,33 @@ func (s *Server) renewAgent(c echo.Context) error {
 	return ok(c, dcvix.RenewResponse{Certificate: certificate, RenewalIntervalSeconds: s.renewalSeconds()})
 }
 
+// conflict is for an agent that wants a certificate for another key than its own:
+// the admin sees it as if the agent had registered with that key.
+func (s *Server) conflict(c echo.Context, a session.Agent, key session.KeyHash) error {
+	_, err := s.register(c, session.Registration{ID: a.ID, KeyHash: key, Hostname: a.Hostname, Port: a.Port, Address: c.RealIP()})
+	return errors.Join(session.ErrKeyMismatch, err)
+}
+
 // csrOf reads a request whose sender holds the key and that names the agent.
 func csrOf(der []byte, id dcvix.AgentID) (*x509.CertificateRequest, error) {
 	csr, err := ca.ParseCSR(der)
 	if err != nil {
 		return nil, err
 	}
-	if csr.Subject.CommonName != dcvix.AgentCommonName+string(id) {
+	if csr.Subject.CommonName != dcvix.AgentCommonName+string(id) || commonNames(csr) != 1 {
 		return nil, errCSRName
 	}
 	return csr, nil
+}
+
+// commonNames counts the common names of a request: x509 tells the last one alone.
+func commonNames(csr *x509.CertificateRequest) (n int) {
+	for _, attribute := range csr.Subject.Names {
+		if attribute.Type.Equal(asn1.ObjectIdentifier{2, 5, 4, 3}) {
+			n++
+		}
+	}
+	return n
 }
 
 // register asks the broker and puts on record what that changed: an agent that
@@ -131,6 +149,9 @@ func (s *Server) certify(c echo.Context, a session.Agent, csr *x509.CertificateR
 }
 
 func (s *Server) sign(ctx context.Context, a session.Agent, csr *x509.CertificateRequest) (serial, certificate string, err error) {
+	if taken := s.cfg.Broker.ReservedNames(a); len(taken) > 0 {
+		return "", "", fmt.Errorf("%s: %w", taken[0], session.ErrNameReserved)
+	}
 	names := []string{string(a.Hostname)}
 	for _, alias := range a.Aliases {
 		names = append(names, string(alias))

@@ -17,7 +17,9 @@ func (s *Server) updateAgent(c echo.Context) error {
 		return err
 	}
 	if err := s.cfg.Broker.Report(c.Request().Context(), a, c.RealIP(), update); err != nil {
-		return err
+		record := agentRecord(session.AuditAgentReport, a.ID)
+		record.Old, record.New = string(a.Hostname), update.Stats.Hostname
+		return s.noted(c, record, err)
 	}
 	return c.NoContent(http.StatusOK)
 }

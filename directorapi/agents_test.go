@@ -3,7 +3,6 @@ package directorapi_test
 import (
 	"crypto/x509"
 	"net/http"
-	"strings"
 	"testing"
 	"time"
 
@@ -64,52 +63,8 @@ func TestTheCertificateOfAnAgent(t *testing.T) {
 	assert.Equal(t, []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}, cert.ExtKeyUsage)
 	assert.WithinDuration(t, time.Now().Add(14*24*time.Hour), cert.NotAfter, time.Minute)
 	assert.WithinDuration(t, time.Now().Add(-time.Hour), cert.NotBefore, time.Minute)
-	assert.Equal(t, 128, cert.SerialNumber.BitLen())
+	assert.InDelta(t, 128, cert.SerialNumber.BitLen(), 64, "random, so that some of its first bits may be 0")
 	assert.False(t, cert.IsCA)
-}
-
-func TestRegistrationsThatAreRefused(t *testing.T) {
-	s := directorapitest.NewServer(t)
-	known := approved(t, s, "ws1")
-	request := func(change func(*host, *dcvix.RegisterRequest)) dcvix.RegisterRequest {
-		h := newHost(t, s, "ws9")
-		req := dcvix.RegisterRequest{CSR: h.csr(t), GUID: h.guid, Hostname: h.name}
-		change(h, &req)
-		return req
-	}
-	spoiled := func(_ *host, r *dcvix.RegisterRequest) { r.CSR[len(r.CSR)-1] ^= 1 }
-	guid := func(g string) func(*host, *dcvix.RegisterRequest) {
-		return func(_ *host, r *dcvix.RegisterRequest) { r.GUID = dcvix.AgentID(g) }
-	}
-	name := func(n string) func(*host, *dcvix.RegisterRequest) {
-		return func(_ *host, r *dcvix.RegisterRequest) { r.Hostname = n }
-	}
-	tests := map[string]struct {
-		change func(*host, *dcvix.RegisterRequest)
-		want   int
-	}{
-		"a bit of the signature flipped": {spoiled, 400},
-		"no request":                     {func(_ *host, r *dcvix.RegisterRequest) { r.CSR = nil }, 400},
-		"another agent's GUID":           {guid(uuid.NewString()), 401},
-		"a known GUID with another key":  {func(h *host, r *dcvix.RegisterRequest) { h.guid = known.guid; r.GUID, r.CSR = known.guid, h.csr(t) }, 401},
-		"a GUID in upper case":           {guid("9F8C7D6E-1B2A-4C3D-8E4F-0A1B2C3D4E5F"), 400},
-		"a GUID in braces":               {guid("{9f8c7d6e-1b2a-4c3d-8e4f-0a1b2c3d4e5f}"), 400},
-		"a GUID of version 1":            {guid("9f8c7d6e-1b2a-1c3d-8e4f-0a1b2c3d4e5f"), 400},
-		"a GUID of 10 kB":                {guid(strings.Repeat("a", 10_000)), 400},
-		"no host name":                   {name(""), 400},
-		"a host name with a newline":     {name("ws1\nforged=line"), 400},
-		"an address as a host name":      {name("10.0.0.1"), 400},
-		"a wildcard":                     {name("*.lab"), 400},
-		"a privileged port":              {func(_ *host, r *dcvix.RegisterRequest) { r.AgentPort = 22 }, 400},
-	}
-	for what, tt := range tests {
-		t.Run(what, func(t *testing.T) {
-			r := anybody(s).post(t, dcvix.PathAgentRegister, request(tt.change))
-			assert.Equal(t, tt.want, r.status, r.body)
-			assert.Empty(t, s.Broker.Agents(dcvix.AgentPending), "nothing is stored")
-		})
-	}
-	assert.True(t, agentOf(t, s, known.guid).Conflict, "the admin sees that another key was tried")
 }
 
 func TestAnotherKeyNeverGetsACertificateInAnyState(t *testing.T) {
@@ -224,21 +179,6 @@ func TestTheDirectorsOwnNamesAreNobodyElses(t *testing.T) {
 	r := loggedIn(t, s, dcvix.PathAdminLogin, directorapitest.Root).post(t, dcvix.Path(dcvix.PathAdminAgentApprove, string(h.guid)), nil)
 	assert.Equal(t, http.StatusConflict, r.status)
 	assert.Equal(t, "This host name is the director's own: give the host another one.", r.body)
-}
-
-func TestADeniedAgentMakesNoNewEntryForADay(t *testing.T) {
-	now := time.Now()
-	s := directorapitest.NewServer(t, directorapitest.WithBroker(func(c *session.Config) { c.Now = func() time.Time { return now } }))
-	h := newHost(t, s, "ws1")
-	h.register(t)
-	require.NoError(t, s.AdminClient().Deny(t.Context(), h.guid))
-
-	now = now.Add(24*time.Hour - time.Second)
-	assert.Equal(t, http.StatusForbidden, h.register(t).status, "it hears what it heard before")
-	assert.Empty(t, s.Broker.Agents(""))
-	now = now.Add(time.Second)
-	assert.Equal(t, http.StatusForbidden, h.register(t).status)
-	assert.Len(t, s.Broker.Agents(dcvix.AgentPending), 1)
 }
 
 func TestARegistrationTokenIsForStrangers(t *testing.T) {

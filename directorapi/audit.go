@@ -44,6 +44,7 @@ func (s *Server) noted(c echo.Context, r session.AuditRecord, err error) error {
 // record fills in what a request says of itself, and writes the record or, if the
 // act was refused, counts it.
 func (s *Server) record(c echo.Context, r session.AuditRecord, err error) error {
+	c.Set(keyOnRecord, true)
 	if s.cfg.Audit == nil {
 		return nil
 	}
@@ -96,6 +97,27 @@ func (s *Server) Run(ctx context.Context) error {
 			_ = s.write(ctx, s.refusals.take(s.cfg.Now())...) // is in the log
 		}
 	}
+}
+
+// refused puts on record that a request was refused before its handler had
+// anything to say of it: by who sent it, its form or its size. It returns err.
+func (s *Server) refused(c echo.Context, r route, err error) error {
+	action := r.refused
+	if err == nil || action == "" || c.Get(keyOnRecord) != nil {
+		return err
+	}
+	if r.parts == forAgents {
+		a, _ := c.Get(keyAgent).(session.Agent)
+		return s.noted(c, agentRecord(action, a.ID), err)
+	}
+	record := s.act(c, action)
+	switch id := dcvix.AgentID(c.Param("guid")); {
+	case record.Actor == "":
+		record.Role = ""
+	case record.Role == session.AuditAdmin && id.Validate() == nil:
+		record.Target = string(id)
+	}
+	return s.noted(c, record, err)
 }
 
 // act begins the record of what the login in a request does.

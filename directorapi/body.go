@@ -1,10 +1,12 @@
 package directorapi
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 )
@@ -42,7 +44,14 @@ func bodyError(err error) error {
 		return errTooLarge
 	}
 	if kind := (*json.UnmarshalTypeError)(nil); errors.As(err, &kind) {
-		return malformed("The field %q of the request cannot be a %s.", kind.Field, kind.Value)
+		word, _, _ := strings.Cut(kind.Value, " ") // after "number" comes what the client wrote
+		if kind.Field == "" {
+			return malformed("The request is a JSON %s: send an object.", word)
+		}
+		return malformed("The field %q of the request cannot be a %s.", kind.Field, word)
+	}
+	if bad := base64.CorruptInputError(0); errors.As(err, &bad) {
+		return malformed("A field of the request is not base64: check it and send it again.")
 	}
 	if errors.Is(err, io.EOF) {
 		return errEmpty

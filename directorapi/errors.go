@@ -46,6 +46,9 @@ func faultOf(err error) fault {
 	if detail := (*malformedError)(nil); errors.As(err, &detail) {
 		return fault{http.StatusBadRequest, dcvix.CodeBadRequest, detail.sentence}
 	}
+	if taken := (*session.NameTakenError)(nil); errors.As(err, &taken) {
+		return nameTaken(taken)
+	}
 	if he := (*echo.HTTPError)(nil); errors.As(err, &he) {
 		return routerFault(he.Code)
 	}
@@ -55,6 +58,20 @@ func faultOf(err error) fault {
 		}
 	}
 	return fault{http.StatusInternalServerError, dcvix.CodeInternal, "The director could not do this: its log says why, under the request id."}
+}
+
+// nameTaken shows an admin, who alone gets to see it, both agents.
+func nameTaken(e *session.NameTakenError) fault {
+	const form = "2006-01-02 15:04 MST"
+	seen := func(a session.Agent) string {
+		if a.LastSeenAt.IsZero() {
+			return "never seen, known since " + a.CreatedAt.UTC().Format(form)
+		}
+		return "last seen " + a.LastSeenAt.UTC().Format(form)
+	}
+	return fault{http.StatusConflict, dcvix.CodeConflict, fmt.Sprintf("The registered agent %s has this name (key %s, %s), and this one is another (key %s, %s): "+
+		"compare both, then approve with replace, or revoke one.",
+		e.Holds.Hostname, ca.Fingerprint(e.Holds.KeyHash), seen(e.Holds), ca.Fingerprint(e.Asks.KeyHash), seen(e.Asks))}
 }
 
 type row struct {
@@ -80,7 +97,7 @@ func table() []row {
 		{session.ErrRevoked, fault{http.StatusUnauthorized, dcvix.CodeUnauthenticated, "This agent is revoked: an admin can reactivate it."}},
 		{session.ErrKeyMismatch, fault{http.StatusUnauthorized, dcvix.CodeUnauthenticated, "Another key is known under this GUID: an admin sees both, and a new GUID lets this host ask anew."}},
 		{session.ErrBadToken, fault{http.StatusUnauthorized, dcvix.CodeUnauthenticated, "The registration token is wrong or missing."}},
-		{session.ErrTooMany, fault{http.StatusTooManyRequests, dcvix.CodeTooMany, "Too many agents wait for approval: an admin has to approve or deny some."}},
+		{session.ErrTooMany, fault{http.StatusTooManyRequests, dcvix.CodeTooMany, "Too many new agents ask: an admin has to approve or deny some, or an hour has to pass."}},
 
 		{session.ErrWrongState, fault{http.StatusNotFound, dcvix.CodeNotFound, "The agent is not in a state for this: look at the list again."}},
 		{session.ErrNameTaken, fault{http.StatusConflict, dcvix.CodeConflict, "Another registered agent has this host name: compare both, then approve with replace, or revoke one."}},

@@ -1,19 +1,14 @@
 //go:build unix
 
-package ca
+package durable
 
 import (
 	"fmt"
-	"io/fs"
 	"os"
 )
 
-func checkPerm(path string, info fs.FileInfo) error {
-	if info.Mode().Perm()&0o077 != 0 {
-		return fmt.Errorf("%s is %w: chmod 600 %s", path, ErrInsecureKey, path)
-	}
-	return nil
-}
+// replace renames a file to a name that may be taken.
+func replace(root *os.Root, from, to string) error { return root.Rename(from, to) }
 
 // syncDir makes a rename in the folder last.
 func syncDir(root *os.Root) error {
