@@ -28,6 +28,7 @@ type BackendOpener func(ctx context.Context, logger *slog.Logger) (auth.Authenti
 func Backends() map[string]BackendFactory {
 	return map[string]BackendFactory{
 		"external": externalBackend,
+		"ldap":     ldapBackend,
 		"radius":   radiusBackend,
 	}
 }
