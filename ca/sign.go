@@ -68,9 +68,10 @@ func (c *CSR) Fingerprint() Fingerprint { return sha256.Sum256(c.csr.RawSubjectP
 
 // CommonNames returns the common names in the subject.
 func (c *CSR) CommonNames() []string {
+	commonName := asn1.ObjectIdentifier{2, 5, 4, 3} // id-at-commonName, RFC 5280 appendix A.1
 	var names []string
 	for _, attribute := range c.csr.Subject.Names {
-		if attribute.Type.Equal(oidCommonName) {
+		if attribute.Type.Equal(commonName) {
 			name, _ := attribute.Value.(string) // what is no text is no name, and counts
 			names = append(names, name)
 		}
@@ -80,9 +81,6 @@ func (c *CSR) CommonNames() []string {
 
 // DNSNames returns the host names that the sender wishes for.
 func (c *CSR) DNSNames() []string { return slices.Clone(c.csr.DNSNames) }
-
-// oidCommonName is id-at-commonName (X.520, RFC 5280 appendix A.1).
-var oidCommonName = asn1.ObjectIdentifier{2, 5, 4, 3}
 
 func checkKey(pub crypto.PublicKey) error {
 	switch k := pub.(type) {
