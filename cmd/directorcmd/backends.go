@@ -26,7 +26,12 @@ type BackendOpener func(ctx context.Context, logger *slog.Logger) (auth.Authenti
 // Backends returns the login backends of dcvix-director. The caller may add to
 // the map.
 func Backends() map[string]BackendFactory {
-	return map[string]BackendFactory{"external": externalBackend, "pam": pamBackend}
+	return map[string]BackendFactory{
+		"external": externalBackend,
+		"ldap":     ldapBackend,
+		"pam":      pamBackend,
+		"radius":   radiusBackend,
+	}
 }
 
 func externalBackend(s *Section) BackendOpener {

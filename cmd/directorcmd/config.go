@@ -86,6 +86,7 @@ func (c *config) declareDirector(backends map[string]BackendFactory) {
 // reserved are the login backends of the 0.1 generation and their keys.
 func reserved() map[string][]string {
 	return map[string][]string{
+		"pam":    {"pam_service_name"},
 		"ldap":   {"ldap_address", "ldap_base_dn", "ldap_bind_user", "ldap_bind_password", "ldap_filter", "otp_type", "privacyidea_url", "privacyidea_tls_strict", "otp_external_command", "otp_external_args"},
 		"radius": {"radius_server", "radius_port", "radius_secret"},
 	}

@@ -87,10 +87,14 @@ func writeTemp(root *os.Root, name string, data []byte, perm fs.FileMode) error 
 // create makes a new file.
 func create(root *os.Root, name string, perm fs.FileMode) (*os.File, error) {
 	const flag = os.O_WRONLY | os.O_CREATE | os.O_EXCL
-	if perm&0o077 == 0 {
-		return private.OpenFile(filepath.Join(root.Name(), name), flag)
+	if perm&0o077 != 0 {
+		return root.OpenFile(name, flag, perm)
 	}
-	return root.OpenFile(name, flag, perm)
+	f, err := private.OpenFile(filepath.Join(root.Name(), name), flag)
+	if err != nil || perm == 0o600 {
+		return f, err
+	}
+	return f, f.Chmod(perm) // a program's owner may run it
 }
 
 // RemoveFile removes the file at path, if there is one, and sees that a power cut

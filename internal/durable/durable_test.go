@@ -142,6 +142,16 @@ func TestAFileHasItsPermissionsFromTheFirstInstant(t *testing.T) {
 	assert.Empty(t, <-seen, "also under its temporary name")
 }
 
+func TestAProgramOfItsOwnerAloneCanBeRun(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows has no permission bits")
+	}
+	path := filepath.Join(t.TempDir(), "login.sh")
+	require.NoError(t, durable.WriteFile(path, []byte("#!/bin/sh\n"), 0o700))
+	require.NoError(t, exec.CommandContext(t.Context(), path).Run())
+	alone(t, path)
+}
+
 func TestAnOlderFileWithMorePermissionsGetsFewer(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "agent.key"), []byte("old"), 0o644))
