@@ -63,7 +63,8 @@ type Server struct {
 	cross  *http.CrossOriginProtection
 	conns  agentConns
 
-	refusals refusals
+	refusals   refusals
+	challenges *challenges
 }
 
 var _ session.AgentDropper = (*Server)(nil)
@@ -87,7 +88,10 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
-	s := &Server{cfg: cfg, certs: newCertCache(cfg.CA, cfg.Now), cross: http.NewCrossOriginProtection()}
+	s := &Server{
+		cfg: cfg, certs: newCertCache(cfg.CA, cfg.Now), cross: http.NewCrossOriginProtection(),
+		challenges: newChallenges(cfg.Tokens, cfg.Now),
+	}
 	for _, half := range []struct {
 		into *http.Handler
 		want audience
