@@ -38,7 +38,7 @@ func serve(ctx context.Context, c *config, stderr io.Writer) (err error) {
 	c.greet(ctx, logger)
 
 	// What can be wrong in the configuration is found before anything is written.
-	if err := c.checkAudit(); err != nil {
+	if err := errors.Join(c.checkAudit(), c.otp.settle(c.authType)); err != nil {
 		return cmdline.Usage(err)
 	}
 	backend, err := c.backend(ctx, logger)
@@ -105,7 +105,7 @@ func (c *config) backend(ctx context.Context, logger *slog.Logger) (auth.Authent
 	if err != nil {
 		return nil, fmt.Errorf("[%s_auth]: %w", c.authType, err)
 	}
-	return backend, nil
+	return c.otp.behind(ctx, backend, logger)
 }
 
 func open(ctx context.Context, c *config, backend auth.Authenticator, logger *slog.Logger) (*standalone.Server, error) {
@@ -114,7 +114,7 @@ func open(ctx context.Context, c *config, backend auth.Authenticator, logger *sl
 		return nil, err
 	}
 	return standalone.Open(ctx, c.dataDir, standalone.Options{
-		Authenticator: backend, Names: c.serverNames, PolicyDir: c.policyFolder, TokenKeys: keys,
+		Authenticator: backend, OTP: c.otp.mode(c.authType), LoginTimeout: c.otp.loginTimeout(), Names: c.serverNames, PolicyDir: c.policyFolder, TokenKeys: keys,
 		AgentPort: c.agentPort, RegistrationToken: c.registrationToken, PendingMax: c.pendingMax,
 		PendingPerAddress: c.pendingPerAddress, AuditFile: c.auditFile, AuditMaxBytes: c.auditBytes,
 		MaxAge: c.maxAge, Housekeeping: c.housekeeping, ConnectionTokenTTL: c.connectionTTL, Logger: logger,
