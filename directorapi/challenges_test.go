@@ -3,6 +3,7 @@ package directorapi_test
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -256,10 +257,10 @@ func TestUsedChallengesAreBoundedAndForgottenInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := directorapi.Challenges(nil)
 		for i := range 10_000 {
-			require.NoError(t, h.Spend(fmt.Sprint(i), time.Now().Add(5*time.Minute)))
+			require.NoError(t, h.Spend(strconv.Itoa(i), time.Now().Add(5*time.Minute)))
 		}
 		for i := range 90_000 {
-			require.ErrorIs(t, h.Spend(fmt.Sprint("more", i), time.Now().Add(5*time.Minute)), auth.ErrUnavailable)
+			require.ErrorIs(t, h.Spend("more"+strconv.Itoa(i), time.Now().Add(5*time.Minute)), auth.ErrUnavailable)
 		}
 		require.Error(t, h.Spend("77", time.Now().Add(5*time.Minute)), "none is forgotten while it could be used again")
 		assert.Equal(t, 10_000, h.Spent())

@@ -83,7 +83,7 @@ func Refuse(t testing.TB, s *Server, user string) {
 }
 
 // Challenges returns the Server's half of second steps, alone.
-func Challenges(tokens *token.Sealer) *challenges { return newChallenges(tokens, time.Now) } //nolint:revive // for tests
+func Challenges(tokens *token.Sealer) *challenges { return newChallenges(tokens, time.Now) }
 
 // SealState returns a sealed challenge.
 func (h *challenges) SealState(state, user, address string) (string, error) {

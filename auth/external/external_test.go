@@ -5,10 +5,10 @@ package external_test
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -65,7 +65,7 @@ func TestConformanceAsVerifier(t *testing.T) {
 		Verifier: open(t, external.Config{Command: script(t, oneTime), Args: []string{spent}}),
 		Fresh: func() auth.Credentials {
 			c := alice
-			c.OTP = auth.Secret(fmt.Sprint(500_000 + next.Add(1)))
+			c.OTP = auth.Secret(strconv.Itoa(500_000 + int(next.Add(1))))
 			return c
 		},
 		Down: open(t, external.Config{Command: script(t, "exit 3")}),

@@ -149,6 +149,7 @@ func (s *Sealer) Seal(c Claims, life time.Duration) (sealed string, expires time
 		}
 	}
 	switch c.Category {
+	case User, Admin:
 	case Connection:
 		t.SetString("sessionID", string(c.Session))
 		t.SetString("serverID", string(c.Server))
@@ -215,6 +216,7 @@ func read(t *paseto.Token) (Claims, error) {
 	c.ID, _ = t.GetJti()
 	_ = t.Get("groups", &c.Groups) // absent in most tokens
 	switch c.Category {
+	case User, Admin:
 	case Connection:
 		session, _ := t.GetString("sessionID")
 		server, _ := t.GetString("serverID")

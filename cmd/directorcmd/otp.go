@@ -79,7 +79,7 @@ func (o *otpConfig) declare(set *inifile.Set) {
 	o.otpKeys.declare(s, "")
 	s.Enum(&o.pass, "privacyidea_pass", string(privacyidea.PasswordOTP), "what the server gets: the password with the code behind it, or the code alone", string(privacyidea.PasswordOTP), string(privacyidea.OTPOnly))
 	s.String(&o.realm, "privacyidea_realm", "", "realm of the users; empty means the server's default realm")
-	s.Secret((*string)(&o.apiKey), "privacyidea_api_key", "", "sent as Authorization, where a policy of the server asks for it; privacyidea_api_key_file names a file that holds it")
+	s.Secret((*string)(&o.apiKey), "privacyidea_api_key", "", "sent as Authorization, where a policy of the server asks for it")
 	o.caFileKey = s.Path(&o.caFile, "privacyidea_ca_file", "", "CA certificates in PEM that the server's certificate is checked with; empty means the system's")
 	s.Duration(&o.timeout, "otp_timeout", 10*time.Second, "how long one request or one run of the program may take").Between(time.Second, 20*time.Second)
 	o.old.declare(set.Section("ldap_auth"), "; better in [otp]")

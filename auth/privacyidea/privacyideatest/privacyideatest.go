@@ -11,6 +11,7 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"math/big"
 	"net/http"
@@ -141,12 +142,7 @@ func (s *Server) AddToken(user, pin string, kind Kind) *Token {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	k := &Token{server: s, kind: kind, pin: pin, serial: serial(kind), codes: make(map[string]bool)}
-	switch kind {
-	case Push:
-		k.question = "Please confirm on your phone"
-	case WebAuthn:
-		k.question = "Please touch your security key"
-	}
+	k.question = map[Kind]string{Push: "Please confirm on your phone", WebAuthn: "Please touch your security key"}[kind]
 	s.tokens[user] = append(s.tokens[user], k)
 	return k
 }
@@ -215,12 +211,9 @@ func serial(kind Kind) string {
 }
 
 func digits(n int) string {
-	text := make([]byte, n)
-	for i := range text {
-		d, _ := rand.Int(rand.Reader, big.NewInt(10)) // never fails since Go 1.24
-		text[i] = '0' + byte(d.Int64())
-	}
-	return string(text)
+	limit := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(n)), nil)
+	d, _ := rand.Int(rand.Reader, limit) // never fails since Go 1.24
+	return fmt.Sprintf("%0*s", n, d.String())
 }
 
 func write(w http.ResponseWriter, status int, body map[string]any) { // any: it becomes JSON
