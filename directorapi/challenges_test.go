@@ -175,6 +175,19 @@ func TestAttacksOnASecondStep(t *testing.T) {
 	}
 }
 
+func TestAChallengeIsNoLogin(t *testing.T) {
+	s := directorapitest.NewServer(t, directorapitest.WithAPI(withAsking))
+	sealed := challenge(t, s, login(directorapitest.Root))
+	cookie, header := anybody(s), anybody(s)
+	cookie.cookie = sealed
+	header.header = map[string]string{"Authorization": "Bearer " + sealed}
+	for _, c := range []*caller{cookie, header} {
+		for _, path := range []string{dcvix.PathAuthHealth, dcvix.PathUserServers, dcvix.PathSessions} {
+			assert.Equal(t, 401, c.get(t, path).status, path)
+		}
+	}
+}
+
 func TestAChallengeHoldsForFiveMinutes(t *testing.T) {
 	ahead := new(atomic.Int64)
 	now := func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }

@@ -169,18 +169,22 @@ func TestAPushMessageIsWaitedFor(t *testing.T) {
 		decide func(*privacyideatest.Token) int
 		want   error
 		checks int
+		says   string
 	}{
 		"approved":                  {decide: (*privacyideatest.Token).Approve, checks: 2},
 		"approved at an old server": {server: privacyideatest.Config{Old: true}, decide: (*privacyideatest.Token).Approve, checks: 2},
-		"declined":                  {decide: (*privacyideatest.Token).Decline, want: auth.ErrInvalidCredentials, checks: 1},
-		"not answered":              {decide: func(*privacyideatest.Token) int { return 1 }, want: auth.ErrInvalidCredentials, checks: 1},
+		"declined":                  {decide: (*privacyideatest.Token).Decline, want: auth.ErrInvalidCredentials, checks: 1, says: "was declined"},
+		"not answered":              {decide: func(*privacyideatest.Token) int { return 1 }, want: auth.ErrInvalidCredentials, checks: 1, says: "was not answered in time"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := privacyideatest.NewServer(t, tt.server)
 			k := s.AddToken("alice", pin, privacyideatest.Push)
-			v := open(t, s, func(c *privacyidea.Config) { c.PushWait = 4 * time.Second })
+			var log bytes.Buffer
+			v := open(t, s, func(c *privacyidea.Config) {
+				c.PushWait, c.Logger = 4*time.Second, slog.New(slog.NewTextHandler(&log, nil))
+			})
 			verified := make(chan error, 1)
 			go func() { verified <- v.Verify(t.Context(), alice("")) }()
 			require.Eventually(t, func() bool { return s.Polls() > 0 }, 20*time.Second, 5*time.Millisecond, "it asks while nobody has answered")
@@ -188,6 +192,7 @@ func TestAPushMessageIsWaitedFor(t *testing.T) {
 
 			assert.ErrorIs(t, <-verified, tt.want)
 			require.Len(t, s.Checks(), tt.checks)
+			assert.Contains(t, log.String(), tt.says)
 			if tt.want == nil {
 				assert.Empty(t, s.Checks()[1].Get("pass"))
 				assert.NotEmpty(t, s.Checks()[1].Get("transaction_id"), "the last word is that of a check")
@@ -291,27 +296,28 @@ func TestWhatIsNoDecisionIsUnavailable(t *testing.T) {
 		status int
 		body   string
 	}{
-		"status false":                       {200, `{"result":{"status":false,"value":true}}`},
-		"status false with an error":         {400, `{"result":{"status":false,"error":{"code":905,"message":"missing"}}}`},
-		"a yes with 400":                     {400, yes},
-		"a yes with 401":                     {401, yes},
-		"a yes with 500":                     {500, yes},
-		"a yes with 202":                     {202, yes},
-		"nothing":                            {200, ``},
-		"a web page":                         {200, `<html>login</html>`},
-		"null":                               {200, `null`},
-		"no result":                          {200, `{"id":1}`},
-		"no value":                           {200, `{"result":{"status":true}}`},
-		"value null":                         {200, `{"result":{"status":true,"value":null}}`},
-		"value 1":                            {200, `{"result":{"status":true,"value":1}}`},
-		"value \"true\"":                     {200, `{"result":{"status":true,"value":"true"}}`},
-		"a value that is an object":          {200, `{"result":{"status":true,"value":{"a":true}}}`},
-		"status \"true\"":                    {200, `{"result":{"status":"true","value":true}}`},
-		"true beside REJECT":                 {200, `{"result":{"status":true,"value":true,"authentication":"REJECT"}}`},
-		"true beside CHALLENGE":              {200, `{"result":{"status":true,"value":true,"authentication":"CHALLENGE"}}`},
-		"half an answer":                     {200, yes[:30]},
-		"an answer and more":                 {200, yes + yes},
-		"an answer that ends never, of 1 MB": {200, strings.Repeat(" ", 1<<20) + yes},
+		"status false":               {200, `{"result":{"status":false,"value":true}}`},
+		"status false with an error": {400, `{"result":{"status":false,"error":{"code":905,"message":"missing"}}}`},
+		"a yes with 400":             {400, yes},
+		"a yes with 401":             {401, yes},
+		"a yes with 500":             {500, yes},
+		"a yes with 202":             {202, yes},
+		"nothing":                    {200, ``},
+		"a web page":                 {200, `<html>login</html>`},
+		"null":                       {200, `null`},
+		"no result":                  {200, `{"id":1}`},
+		"no value":                   {200, `{"result":{"status":true}}`},
+		"value null":                 {200, `{"result":{"status":true,"value":null}}`},
+		"value 1":                    {200, `{"result":{"status":true,"value":1}}`},
+		"value \"true\"":             {200, `{"result":{"status":true,"value":"true"}}`},
+		"a value that is an object":  {200, `{"result":{"status":true,"value":{"a":true}}}`},
+		"status \"true\"":            {200, `{"result":{"status":"true","value":true}}`},
+		"true beside REJECT":         {200, `{"result":{"status":true,"value":true,"authentication":"REJECT"}}`},
+		"true beside CHALLENGE":      {200, `{"result":{"status":true,"value":true,"authentication":"CHALLENGE"}}`},
+		"half an answer":             {200, yes[:30]},
+		"an answer and more":         {200, yes + yes},
+		"a megabyte, and an answer":  {200, strings.Repeat(" ", 1<<20) + yes},
+		"an answer, and a megabyte":  {200, yes + strings.Repeat(" ", 1<<20)},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -328,6 +334,36 @@ func TestWhatIsNoDecisionIsUnavailable(t *testing.T) {
 			assert.Equal(t, 1, asked, "nothing is tried again")
 		})
 	}
+}
+
+func TestAnAnswerWithoutAnEndIsCutOff(t *testing.T) {
+	s := privacyideatest.NewServer(t, privacyideatest.Config{})
+	s.Instead(func(w http.ResponseWriter, _ *http.Request) {
+		for chunk := bytes.Repeat([]byte(" "), 1<<10); ; {
+			if _, err := w.Write(chunk); err != nil {
+				return
+			}
+		}
+	})
+	err := open(t, s).Verify(t.Context(), alice("123456"))
+	require.ErrorIs(t, err, auth.ErrUnavailable)
+	assert.ErrorContains(t, err, "larger than 256 KiB", "and not the end of its time")
+}
+
+func TestAnAnswerIsNotTakenForAQuestionBecauseItNamesTheTransaction(t *testing.T) {
+	s := privacyideatest.NewServer(t, privacyideatest.Config{})
+	s.AddToken("alice", pin, privacyideatest.HOTP).Asks("Code?")
+	v := open(t, s)
+	c := alice("999999")
+	c.Challenge = challenged(t, v, alice("")).State
+	s.Instead(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte(`{"result":{"status":true,"value":false},"detail":{"transaction_id":"0815","message":"wrong"}}`))
+	})
+	assert.ErrorIs(t, v.Verify(t.Context(), c), auth.ErrInvalidCredentials, "a wrong code, or guesses would not count as such")
+	s.Instead(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte(`{"result":{"status":true,"value":false,"authentication":"CHALLENGE"},"detail":{"transaction_id":"0816","message":"Next code?"}}`))
+	})
+	assert.Equal(t, "Next code?", challenged(t, v, c).Prompt, "but a server may ask for more")
 }
 
 func TestARedirectIsNotFollowed(t *testing.T) {

@@ -24,7 +24,7 @@ func (v *Verifier) check(ctx context.Context, c auth.Credentials, form url.Value
 	return v.read(c, status, body)
 }
 
-// poll asks whether a push message was answered. Servers before 3.8 take the
+// poll asks whether a push message was answered. Old servers take the
 // transaction in the path alone.
 func (v *Verifier) poll(ctx context.Context, c auth.Credentials, id string) (answer, error) {
 	status, body, err := v.send(ctx, http.MethodGet, "/validate/polltransaction?transaction_id="+url.QueryEscape(id), nil)

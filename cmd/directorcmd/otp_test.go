@@ -215,7 +215,9 @@ func TestMistakesAboutCodesAreOneSentenceEach(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var stderr bytes.Buffer
 			path := conf(t, "auth_type = ldap", tt.tail)
-			code := directorcmd.Run(t.Context(), directorcmd.Options{Backends: withLDAP(), Args: []string{"--conf", path}, Environ: []string{}, Stderr: &stderr})
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second) // should it start
+			defer cancel()
+			code := directorcmd.Run(ctx, directorcmd.Options{Backends: withLDAP(), Args: []string{"--conf", path}, Environ: []string{}, Stderr: &stderr})
 			require.Equal(t, directorcmd.ExitUsage, code, stderr.String())
 			for _, want := range tt.want {
 				assert.Contains(t, result{stderr: stderr.String()}.sentence(t), want)
