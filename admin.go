@@ -35,6 +35,34 @@ type ApproveRequest struct {
 	Aliases []Hostname `json:"aliases,omitempty"`
 }
 
+// MaxApprovals is how many agents one [ApproveManyRequest] may name.
+const MaxApprovals = 10_000
+
+// An ApproveManyRequest asks for the approval of agents under the names they asked
+// for. It replaces nobody.
+type ApproveManyRequest struct {
+	GUIDs []AgentID `json:"guids"` // 1 to [MaxApprovals]
+}
+
+// An ApproveManyResponse says what became of each agent, in the order asked.
+type ApproveManyResponse struct {
+	Results []ApproveResult `json:"results"`
+}
+
+// An ApproveResult is what became of the approval of one agent of many.
+type ApproveResult struct {
+	GUID   AgentID `json:"guid"`
+	Status int     `json:"status"`           // what the approval of this agent alone would have been answered; 200 is approved
+	Detail string  `json:"detail,omitempty"` // why it was not
+}
+
+// A Denial is of an agent that an admin sent away less than a day ago.
+type Denial struct {
+	GUID        AgentID `json:"guid"`
+	Fingerprint string  `json:"fingerprint"` // of the agent's key, in the form the agent prints
+	DeniedAt    Time    `json:"denied_at"`
+}
+
 // A Server is a host that reports, as an admin sees it.
 type Server struct {
 	Stats

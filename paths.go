@@ -27,10 +27,13 @@ const (
 	PathSession              = "/v1/sessions/{id}"
 	PathServers              = "/v1/servers"
 	PathAdminAgents          = "/v1/admin/agents"
+	PathAdminAgentsApprove   = "/v1/admin/agents/approve"
 	PathAdminAgentApprove    = "/v1/admin/agents/{guid}/approve"
 	PathAdminAgentDeny       = "/v1/admin/agents/{guid}/deny"
 	PathAdminAgentRevoke     = "/v1/admin/agents/{guid}/revoke"
 	PathAdminAgentReactivate = "/v1/admin/agents/{guid}/reactivate"
+	PathAdminDenials         = "/v1/admin/denials"
+	PathAdminDenial          = "/v1/admin/denials/{guid}"
 )
 
 // PathStats is a path of the agent, besides [PathHealth], [PathSessions] and

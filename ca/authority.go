@@ -14,6 +14,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/dcvix/dcvix/internal/durable"
 )
 
 // The files of an [Authority] in its folder.
@@ -55,12 +57,12 @@ type Authority struct {
 // Open loads the CA from [KeyFile] and [CertFile] in dir. When dir has neither,
 // it creates a CA: ECDSA P-256, ten years. It refuses a key file that others
 // can read, a key that is not the certificate's, a certificate that is no CA and
-// one that has expired. Open creates dir (0700) when it does not exist.
+// one that has expired. Open creates dir, its owner's alone, when it does not exist.
 func Open(dir string, cfg Config) (*Authority, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := durable.MakeFolder(dir); err != nil {
 		return nil, fmt.Errorf("create %s for the CA: %w", dir, err)
 	}
 	a := &Authority{now: cfg.Now}
@@ -166,11 +168,10 @@ func (a *Authority) Pool() *x509.CertPool {
 	return pool
 }
 
-// serial returns a random positive serial number of 128 bits (RFC 5280 allows
-// 160; CAs use at least 64 bits of randomness).
+// serial returns a serial number of 128 random bits (RFC 5280, section 4.1.2.2,
+// allows 160). In one of 2^128 cases it is 0, which crypto/x509 refuses to sign.
 func serial() *big.Int {
 	b := make([]byte, 16)
 	_, _ = rand.Read(b) // never fails since Go 1.24
-	b[0] |= 0x80        // always 128 bits long
 	return new(big.Int).SetBytes(b)
 }

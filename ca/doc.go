@@ -7,6 +7,5 @@
 // is time again; a [Reloader] serves a pair of files to crypto/tls and keeps the
 // last good one. All files are written whole or not at all.
 //
-// The package knows nothing of agents' states, HTTP or configuration, and uses
-// the standard library alone.
+// The package knows nothing of agents' states, HTTP or configuration.
 package ca

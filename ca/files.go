@@ -12,48 +12,19 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
+
+	"github.com/dcvix/dcvix/internal/durable"
+	"github.com/dcvix/dcvix/internal/private"
 )
 
 // WriteFile writes data to path in one step: whoever reads the file, even after
 // a power cut, finds the old content or the new one, whole. The file never has
-// more permissions than perm, not even while it is written. Writers of the same
-// path must not run at the same time.
+// more permissions than perm, not even while it is written; on Windows, a file
+// whose perm leaves nothing to others gets an access list of its own that does so,
+// and any other has that of its folder. Writers of the same path must not run at
+// the same time.
 func WriteFile(path string, data []byte, perm fs.FileMode) error {
-	root, err := os.OpenRoot(filepath.Dir(path))
-	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	defer root.Close() //nolint:errcheck // nothing was written through it
-	name := filepath.Base(path)
-	temp := "." + name + ".tmp"
-	if err := writeTemp(root, temp, data, perm); err != nil {
-		_ = root.Remove(temp)
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	if err := root.Rename(temp, name); err != nil {
-		_ = root.Remove(temp)
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	return syncDir(root)
-}
-
-func writeTemp(root *os.Root, name string, data []byte, perm fs.FileMode) error {
-	// A temporary file may be left from a process that was killed here.
-	if err := root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	f, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, perm)
-	if err != nil {
-		return err
-	}
-	if _, err := f.Write(data); err != nil {
-		return errors.Join(err, f.Close())
-	}
-	if err := f.Sync(); err != nil {
-		return errors.Join(err, f.Close())
-	}
-	return f.Close()
+	return durable.WriteFile(path, data, perm)
 }
 
 // WriteKeyFile writes a private key in PEM to path as [WriteFile] does, readable
@@ -130,13 +101,17 @@ func signer(key any) (crypto.Signer, error) { // any: what crypto/x509 returns
 }
 
 // CheckKeyFile returns an error that wraps [ErrInsecureKey] and says the remedy
-// when others than the owner can read or write the file.
+// when others than the owner can read or write the file. On Windows, SYSTEM and
+// the Administrators may; a file without an access list is everybody's.
 func CheckKeyFile(path string) error {
-	info, err := os.Stat(path)
+	remedy, err := private.Remedy(path)
 	if err != nil {
 		return fmt.Errorf("check key file: %w", err)
 	}
-	return checkPerm(path, info)
+	if remedy != "" {
+		return fmt.Errorf("%s is %w: %s", path, ErrInsecureKey, remedy)
+	}
+	return nil
 }
 
 // ReadCertFile reads the certificates in a PEM file, at least one. When there is

@@ -131,16 +131,59 @@ func TestSignAgentRefusesRequestsThatItsCallerDidNotCheck(t *testing.T) {
 func TestSerialNumbersAre128RandomBits(t *testing.T) {
 	a := catest.New(t)
 	csr := csrOf(t, newEC(t, elliptic.P256()))
-	seen := make(map[string]bool)
-	for range 64 {
+	var ones, zeros [128]bool
+	for range 100 { // a bit that is random is the same in all with a chance of 2^-99
 		chain, err := a.SignAgent(csr, agentID)
 		require.NoError(t, err)
 		serial := chain[0].SerialNumber
-		assert.Equal(t, 128, serial.BitLen())
-		assert.Equal(t, 1, serial.Sign())
-		seen[serial.Text(16)] = true
+		require.Equal(t, 1, serial.Sign(), "RFC 5280 asks for a positive one")
+		require.LessOrEqual(t, serial.BitLen(), 128)
+		for bit := range 128 {
+			ones[bit] = ones[bit] || serial.Bit(bit) == 1
+			zeros[bit] = zeros[bit] || serial.Bit(bit) == 0
+		}
 	}
-	assert.Len(t, seen, 64)
+	for bit := range 128 {
+		assert.True(t, ones[bit] && zeros[bit], "bit %d is random", bit)
+	}
+}
+
+func TestTheLifeOfACertificate(t *testing.T) {
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	a, err := ca.Open(t.TempDir(), ca.Config{Now: func() time.Time { return now }})
+	require.NoError(t, err)
+	assert.Equal(t, now.Add(-time.Hour), a.Certificate().NotBefore)
+	agent, err := a.SignAgent(csrOf(t, newEC(t, elliptic.P256())), agentID)
+	require.NoError(t, err)
+	assert.Equal(t, now.Add(-time.Hour), agent[0].NotBefore)
+	assert.Equal(t, now.Add(14*24*time.Hour), agent[0].NotAfter)
+	assert.Equal(t, x509.ECDSAWithSHA256, agent[0].SignatureAlgorithm, "of a P-256 CA")
+	server, err := a.SignServer(newEC(t, elliptic.P256()).Public(), ca.Identity{CommonName: "dcvix-director", DNSNames: []string{"director.lab"}})
+	require.NoError(t, err)
+
+	tests := map[string]struct {
+		clock time.Duration // of who looks at it, against the director's
+		good  bool
+	}{
+		"a clock that is right":                   {0, true},
+		"a clock ten minutes behind":              {-10 * time.Minute, true},
+		"a clock ten minutes ahead":               {10 * time.Minute, true},
+		"a clock an hour behind":                  {-time.Hour, true},
+		"a clock more than that behind":           {-time.Hour - time.Second, false},
+		"the last day":                            {14*24*time.Hour - time.Second, true},
+		"the last day, by a clock ten minutes on": {14*24*time.Hour + 10*time.Minute, false},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			look := x509.VerifyOptions{Roots: a.Pool(), CurrentTime: now.Add(tt.clock), KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}
+			_, err := agent[0].Verify(look)
+			assert.Equal(t, tt.good, err == nil, err)
+			if tt.clock < 24*time.Hour {
+				_, err = server[0].Verify(look)
+				assert.Equal(t, tt.good, err == nil, err)
+			}
+		})
+	}
 }
 
 func TestNoCertificateOutlivesItsCA(t *testing.T) {
@@ -155,6 +198,9 @@ func TestNoCertificateOutlivesItsCA(t *testing.T) {
 	chain, err := a.SignAgent(csr, agentID)
 	require.NoError(t, err)
 	assert.Equal(t, a.Certificate().NotAfter, chain[0].NotAfter)
+	chain, err = a.SignServer(newEC(t, elliptic.P256()).Public(), director())
+	require.NoError(t, err)
+	assert.Equal(t, a.Certificate().NotAfter, chain[0].NotAfter, "nor does the director's own")
 
 	clock = now.Add(4 * time.Hour)
 	_, err = a.SignAgent(csr, agentID)

@@ -63,10 +63,17 @@ func (s *Server) reactivateAgent(c echo.Context) error {
 	return s.onAgent(c, session.AuditAgentReactivate, s.cfg.Broker.Reactivate)
 }
 
-// onAgent does one act on the agent in the path, to its end even if the admin's
-// browser leaves, and puts on record what it changed.
+// onAgent does one act on the agent in the path.
 func (s *Server) onAgent(c echo.Context, action session.AuditAction, act func(context.Context, dcvix.AgentID) error) error {
-	id := dcvix.AgentID(c.Param("guid"))
+	if err := s.actOn(c, dcvix.AgentID(c.Param("guid")), action, act); err != nil {
+		return err
+	}
+	return c.NoContent(http.StatusOK)
+}
+
+// actOn does one act on an agent, to its end even if the admin's browser leaves,
+// and puts on record what it changed. Many may run at once for one request.
+func (s *Server) actOn(c echo.Context, id dcvix.AgentID, action session.AuditAction, act func(context.Context, dcvix.AgentID) error) error {
 	if id.Validate() != nil {
 		return session.ErrNotFound
 	}
@@ -78,12 +85,7 @@ func (s *Server) onAgent(c echo.Context, action session.AuditAction, act func(co
 	record := s.act(c, action)
 	record.Target, record.Old, record.New = string(id), summary(before), summary(after)
 	if action == session.AuditAgentApprove || action == session.AuditAgentReactivate {
-		err = s.onRecord(c, record, err)
-	} else {
-		err = s.noted(c, record, err)
+		return s.onRecord(c, record, err)
 	}
-	if err != nil {
-		return err
-	}
-	return c.NoContent(http.StatusOK)
+	return s.noted(c, record, err)
 }

@@ -149,6 +149,9 @@ func (s *Server) certify(c echo.Context, a session.Agent, csr *x509.CertificateR
 }
 
 func (s *Server) sign(ctx context.Context, a session.Agent, csr *x509.CertificateRequest) (serial, certificate string, err error) {
+	if taken := s.cfg.Broker.ReservedNames(a); len(taken) > 0 {
+		return "", "", fmt.Errorf("%s: %w", taken[0], session.ErrNameReserved)
+	}
 	names := []string{string(a.Hostname)}
 	for _, alias := range a.Aliases {
 		names = append(names, string(alias))

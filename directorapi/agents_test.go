@@ -63,7 +63,7 @@ func TestTheCertificateOfAnAgent(t *testing.T) {
 	assert.Equal(t, []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}, cert.ExtKeyUsage)
 	assert.WithinDuration(t, time.Now().Add(14*24*time.Hour), cert.NotAfter, time.Minute)
 	assert.WithinDuration(t, time.Now().Add(-time.Hour), cert.NotBefore, time.Minute)
-	assert.Equal(t, 128, cert.SerialNumber.BitLen())
+	assert.InDelta(t, 128, cert.SerialNumber.BitLen(), 64, "random, so that some of its first bits may be 0")
 	assert.False(t, cert.IsCA)
 }
 

@@ -129,8 +129,9 @@ func TestApprovalRefusesNamesThatAreTakenReservedOrNone(t *testing.T) {
 		a.body, a.status = []byte(body), status
 		return a
 	}
-	taken := func(id dcvix.AgentID, body string) attack {
-		return approve(id, body, http.StatusConflict, "Another registered agent has this host name: compare both, then approve with replace, or revoke one.")
+	taken := func(by string, id dcvix.AgentID, body string) attack {
+		return approve(id, body, http.StatusConflict, "The registered agent "+by+" has this name (key KEY, last seen TIME), and this one is another "+
+			"(key KEY, never seen, known since TIME): compare both, then approve with replace, or revoke one.")
 	}
 	reserved := func(id dcvix.AgentID, body string) attack {
 		return approve(id, body, http.StatusConflict, "This host name is the director's own: give the host another one.")
@@ -138,11 +139,11 @@ func TestApprovalRefusesNamesThatAreTakenReservedOrNone(t *testing.T) {
 	bad := func(body, says string) attack { return approve(f.pending.guid, body, http.StatusBadRequest, says) }
 	const saysAlias = `An alias is not a host name: use letters, digits, "-" and dots.`
 	attacks := map[string]attack{
-		"the name is an agent's":               taken(waiting("ws1"), ""),
-		"the name is an agent's alias":         taken(waiting("cad1"), ""),
-		"the wish is an agent's name":          taken(wishing("ws1"), ""),
-		"an alias is an agent's name":          taken(f.pending.guid, `{"aliases":["free","WS1."]}`),
-		"an alias is an agent's alias":         taken(f.pending.guid, `{"aliases":["cad1"]}`),
+		"the name is an agent's":               taken("ws1", waiting("ws1"), ""),
+		"the name is an agent's alias":         taken("ws2", waiting("cad1"), ""),
+		"the wish is an agent's name":          taken("ws1", wishing("ws1"), ""),
+		"an alias is an agent's name":          taken("ws1", f.pending.guid, `{"aliases":["free","WS1."]}`),
+		"an alias is an agent's alias":         taken("ws2", f.pending.guid, `{"aliases":["cad1"]}`),
 		"the name is the director's":           reserved(waiting("director.lab"), ""),
 		"the name is localhost":                reserved(waiting("localhost"), ""),
 		"the name is dcvix-director":           reserved(waiting("DCVIX-Director."), ""),

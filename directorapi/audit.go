@@ -105,11 +105,11 @@ func (s *Server) Run(ctx context.Context) error {
 // refused puts on record that a request was refused before its handler had
 // anything to say of it: by who sent it, its form or its size. It returns err.
 func (s *Server) refused(c echo.Context, r route, err error) error {
-	action := r.action()
+	action := r.refused
 	if err == nil || action == "" || c.Get(keyOnRecord) != nil {
 		return err
 	}
-	if r.audience() == forAgents {
+	if r.parts == forAgents {
 		a, _ := c.Get(keyAgent).(session.Agent)
 		return s.noted(c, agentRecord(action, a.ID), err)
 	}

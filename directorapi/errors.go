@@ -49,6 +49,9 @@ func faultOf(err error) fault {
 	if errors.As(err, new(*secondStepError)) {
 		return fault{http.StatusUnauthorized, dcvix.CodeOTPRequired, "The login service asks for a second step."}
 	}
+	if taken := (*session.NameTakenError)(nil); errors.As(err, &taken) {
+		return nameTaken(taken)
+	}
 	if he := (*echo.HTTPError)(nil); errors.As(err, &he) {
 		return routerFault(he.Code)
 	}
@@ -58,6 +61,20 @@ func faultOf(err error) fault {
 		}
 	}
 	return fault{http.StatusInternalServerError, dcvix.CodeInternal, "The director could not do this: its log says why, under the request id."}
+}
+
+// nameTaken shows an admin, who alone gets to see it, both agents.
+func nameTaken(e *session.NameTakenError) fault {
+	const form = "2006-01-02 15:04 MST"
+	seen := func(a session.Agent) string {
+		if a.LastSeenAt.IsZero() {
+			return "never seen, known since " + a.CreatedAt.UTC().Format(form)
+		}
+		return "last seen " + a.LastSeenAt.UTC().Format(form)
+	}
+	return fault{http.StatusConflict, dcvix.CodeConflict, fmt.Sprintf("The registered agent %s has this name (key %s, %s), and this one is another (key %s, %s): "+
+		"compare both, then approve with replace, or revoke one.",
+		e.Holds.Hostname, ca.Fingerprint(e.Holds.KeyHash), seen(e.Holds), ca.Fingerprint(e.Asks.KeyHash), seen(e.Asks))}
 }
 
 type row struct {

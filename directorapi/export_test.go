@@ -31,7 +31,17 @@ func Routes() []RouteInfo {
 
 // CheckRoute tells whether a route of that access would be taken.
 func CheckRoute(who int) error {
-	return route{path: "/x", access: access(who), handler: (*Server).health}.check()
+	return route{path: "/x", access: access(who), parts: forUsers, handler: (*Server).health}.check()
+}
+
+// CheckControlRoute is CheckRoute for a route that the control half serves.
+func CheckControlRoute(who int) error {
+	return route{path: "/x", access: access(who), parts: forControl, handler: (*Server).health}.check()
+}
+
+// CheckHomelessRoute is CheckRoute for a route that no part serves.
+func CheckHomelessRoute() error {
+	return route{path: "/x", access: accessNone, handler: (*Server).health}.check()
 }
 
 // AgentConnections returns how many open connections of agents are known.

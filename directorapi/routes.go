@@ -24,13 +24,17 @@ const (
 	accessDCV          // no login; the token in the body decides
 )
 
-// audience says in which half of the Server a route is.
+// audience says in which parts of the Server a route is.
 type audience int
 
 const (
-	forUsers  audience = 1
-	forAgents audience = 2
-	forAll             = forUsers | forAgents
+	forUsers   audience = 1
+	forAgents  audience = 2
+	forControl audience = 4
+
+	forNetwork = forUsers | forAgents
+	forAdmins  = forUsers | forControl
+	forAll     = forNetwork | forControl
 )
 
 // The limits of request bodies, in bytes.
@@ -44,6 +48,8 @@ type route struct {
 	method  string
 	path    string
 	access  access
+	parts   audience
+	refused session.AuditAction // what a refusal is on record as; "" means that it is not, or that the handler sees to it
 	handler func(*Server, echo.Context) error
 }
 
@@ -51,37 +57,40 @@ type route struct {
 func routes() []route {
 	const get, post, del = http.MethodGet, http.MethodPost, http.MethodDelete
 	return []route{
-		{get, dcvix.PathHealth, accessNone, (*Server).health},
-		{get, dcvix.PathCA, accessNone, (*Server).certificate},
-		{get, pathOpenAPI, accessNone, (*Server).openAPI},
-		{get, dcvix.PathAuthHealth, accessUser, (*Server).authHealth},
+		{get, dcvix.PathHealth, accessNone, forAll, "", (*Server).health},
+		{get, dcvix.PathCA, accessNone, forAll, "", (*Server).certificate},
+		{get, pathOpenAPI, accessNone, forUsers, "", (*Server).openAPI},
+		{get, dcvix.PathAuthHealth, accessUser, forUsers, "", (*Server).authHealth},
 
-		{get, dcvix.PathUserLogin, accessNone, (*Server).loginOptions},
-		{post, dcvix.PathUserLogin, accessNone, (*Server).userLogin},
-		{post, dcvix.PathAdminLogin, accessNone, (*Server).adminLogin},
-		{post, dcvix.PathLogout, accessNone, (*Server).logout},
+		{get, dcvix.PathUserLogin, accessNone, forUsers, "", (*Server).loginOptions},
+		{post, dcvix.PathUserLogin, accessNone, forUsers, "", (*Server).userLogin},
+		{post, dcvix.PathAdminLogin, accessNone, forUsers, "", (*Server).adminLogin},
+		{post, dcvix.PathLogout, accessNone, forUsers, "", (*Server).logout},
 
-		{get, dcvix.PathUserServers, accessUser, (*Server).userServers},
-		{get, dcvix.PathUserSessions, accessUser, (*Server).userSessions},
-		{post, dcvix.PathUserSessions, accessUser, (*Server).openOwnSession},
-		{get, dcvix.PathUserConnectionToken, accessUser, (*Server).connectionToken},
-		{post, dcvix.PathAuthTokenVerify, accessDCV, (*Server).verifyToken},
-		{post, dcvix.PathAuthTokenVerify + "/", accessDCV, (*Server).verifyToken},
+		{get, dcvix.PathUserServers, accessUser, forUsers, "", (*Server).userServers},
+		{get, dcvix.PathUserSessions, accessUser, forUsers, "", (*Server).userSessions},
+		{post, dcvix.PathUserSessions, accessUser, forUsers, "", (*Server).openOwnSession},
+		{get, dcvix.PathUserConnectionToken, accessUser, forUsers, "", (*Server).connectionToken},
+		{post, dcvix.PathAuthTokenVerify, accessDCV, forUsers, "", (*Server).verifyToken},
+		{post, dcvix.PathAuthTokenVerify + "/", accessDCV, forUsers, "", (*Server).verifyToken},
 
-		{get, dcvix.PathSessions, accessAdmin, (*Server).listSessions},
-		{post, dcvix.PathSessions, accessAdmin, (*Server).openSession},
-		{del, dcvix.PathSession, accessUser, (*Server).closeSession},
-		{get, dcvix.PathServers, accessAdmin, (*Server).listServers},
+		{get, dcvix.PathSessions, accessAdmin, forUsers, "", (*Server).listSessions},
+		{post, dcvix.PathSessions, accessAdmin, forUsers, "", (*Server).openSession},
+		{del, dcvix.PathSession, accessUser, forUsers, "", (*Server).closeSession},
+		{get, dcvix.PathServers, accessAdmin, forUsers, "", (*Server).listServers},
 
-		{get, dcvix.PathAdminAgents, accessAdmin, (*Server).listAgents},
-		{post, dcvix.PathAdminAgentApprove, accessAdmin, (*Server).approveAgent},
-		{post, dcvix.PathAdminAgentDeny, accessAdmin, (*Server).denyAgent},
-		{post, dcvix.PathAdminAgentRevoke, accessAdmin, (*Server).revokeAgent},
-		{post, dcvix.PathAdminAgentReactivate, accessAdmin, (*Server).reactivateAgent},
+		{get, dcvix.PathAdminAgents, accessAdmin, forAdmins, "", (*Server).listAgents},
+		{post, dcvix.PathAdminAgentsApprove, accessAdmin, forAdmins, session.AuditAgentApprove, (*Server).approveAgents},
+		{post, dcvix.PathAdminAgentApprove, accessAdmin, forAdmins, session.AuditAgentApprove, (*Server).approveAgent},
+		{post, dcvix.PathAdminAgentDeny, accessAdmin, forAdmins, session.AuditAgentDeny, (*Server).denyAgent},
+		{post, dcvix.PathAdminAgentRevoke, accessAdmin, forAdmins, session.AuditAgentRevoke, (*Server).revokeAgent},
+		{post, dcvix.PathAdminAgentReactivate, accessAdmin, forAdmins, session.AuditAgentReactivate, (*Server).reactivateAgent},
+		{get, dcvix.PathAdminDenials, accessAdmin, forAdmins, "", (*Server).listDenials},
+		{del, dcvix.PathAdminDenial, accessAdmin, forAdmins, session.AuditForgetDenial, (*Server).forgetDenial},
 
-		{post, dcvix.PathAgentRegister, accessNone, (*Server).registerAgent},
-		{post, dcvix.PathAgentRenew, accessAgent, (*Server).renewAgent},
-		{post, dcvix.PathAgentUpdate, accessAgent, (*Server).updateAgent},
+		{post, dcvix.PathAgentRegister, accessNone, forAgents, session.AuditAgentRegister, (*Server).registerAgent},
+		{post, dcvix.PathAgentRenew, accessAgent, forAgents, session.AuditAgentCertify, (*Server).renewAgent},
+		{post, dcvix.PathAgentUpdate, accessAgent, forAgents, session.AuditAgentReport, (*Server).updateAgent},
 	}
 }
 
@@ -89,43 +98,14 @@ func (r route) check() error {
 	switch {
 	case r.access < accessNone || r.access > accessDCV:
 		return fmt.Errorf("route %s %s does not say who may use it", r.method, r.path)
+	case r.parts == 0:
+		return fmt.Errorf("route %s %s is in no part of the server", r.method, r.path)
 	case r.handler == nil:
 		return fmt.Errorf("route %s %s has no handler", r.method, r.path)
+	case r.parts&forControl != 0 && r.access != accessAdmin && r.access != accessNone:
+		return fmt.Errorf("route %s %s is for an operator and needs another login", r.method, r.path)
 	}
 	return nil
-}
-
-// audience is both for what agents need besides their own routes.
-func (r route) audience() audience {
-	switch r.path {
-	case dcvix.PathAgentRegister, dcvix.PathAgentRenew, dcvix.PathAgentUpdate:
-		return forAgents
-	case dcvix.PathHealth, dcvix.PathCA:
-		return forAll
-	}
-	return forUsers
-}
-
-// action is what a refusal of the route is on record as; "" means that it is not,
-// or that its handler sees to it.
-func (r route) action() session.AuditAction {
-	switch r.path {
-	case dcvix.PathAgentRegister:
-		return session.AuditAgentRegister
-	case dcvix.PathAgentRenew:
-		return session.AuditAgentCertify
-	case dcvix.PathAgentUpdate:
-		return session.AuditAgentReport
-	case dcvix.PathAdminAgentApprove:
-		return session.AuditAgentApprove
-	case dcvix.PathAdminAgentDeny:
-		return session.AuditAgentDeny
-	case dcvix.PathAdminAgentRevoke:
-		return session.AuditAgentRevoke
-	case dcvix.PathAdminAgentReactivate:
-		return session.AuditAgentReactivate
-	}
-	return ""
 }
 
 func (r route) limit() int64 {

@@ -34,6 +34,9 @@ func TestARouteThatDoesNotSayWhoMayUseItIsRefused(t *testing.T) {
 	assert.Error(t, directorapi.CheckRoute(0))
 	assert.NoError(t, directorapi.CheckRoute(1))
 	assert.Error(t, directorapi.CheckRoute(99))
+	assert.NoError(t, directorapi.CheckControlRoute(3), "admins")
+	assert.Error(t, directorapi.CheckControlRoute(4), "agents")
+	assert.Error(t, directorapi.CheckHomelessRoute())
 }
 
 func TestEveryRouteLetsInOnlyWhoMayUseIt(t *testing.T) {

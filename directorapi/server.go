@@ -52,16 +52,18 @@ type Config struct {
 
 // A Server is the director's HTTP API. It is safe for concurrent use.
 //
-// The Server itself serves everything; [Server.Users] and [Server.Agents] are its
-// two halves for programs that have listeners of their own.
+// The Server itself serves the network; [Server.Users] and [Server.Agents] are its
+// two halves for programs that have listeners of their own. [Server.Control] is
+// apart from both: it is for a local socket.
 type Server struct {
-	cfg    Config
-	all    http.Handler
-	users  http.Handler
-	agents http.Handler
-	certs  *certCache
-	cross  *http.CrossOriginProtection
-	conns  agentConns
+	cfg     Config
+	network http.Handler
+	users   http.Handler
+	agents  http.Handler
+	control http.Handler
+	certs   *certCache
+	cross   *http.CrossOriginProtection
+	conns   agentConns
 
 	refusals   refusals
 	challenges *challenges
@@ -92,15 +94,15 @@ func New(cfg Config) (*Server, error) {
 		cfg: cfg, certs: newCertCache(cfg.CA, cfg.Now), cross: http.NewCrossOriginProtection(),
 		challenges: newChallenges(cfg.Tokens, cfg.Now),
 	}
-	for _, half := range []struct {
+	for _, part := range []struct {
 		into *http.Handler
 		want audience
-	}{{&s.all, forAll}, {&s.users, forUsers}, {&s.agents, forAgents}} {
-		h, err := s.handler(half.want)
+	}{{&s.network, forNetwork}, {&s.users, forUsers}, {&s.agents, forAgents}, {&s.control, forControl}} {
+		h, err := s.handler(part.want)
 		if err != nil {
 			return nil, err
 		}
-		*half.into = h
+		*part.into = h
 	}
 	cfg.Broker.OnDrop(s)
 	return s, nil
@@ -115,7 +117,7 @@ func orDefault(v, def time.Duration) time.Duration {
 
 // ServeHTTP serves the whole API. Agents are known by their client certificates:
 // serve it with [TLSConfig].
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.all.ServeHTTP(w, r) }
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.network.ServeHTTP(w, r) }
 
 // Users returns what people, pages, scripts and DCV servers use. It can be
 // mounted in any mux, also below a prefix with [http.StripPrefix].
@@ -167,6 +169,11 @@ func (s *Server) handler(want audience) (http.Handler, error) {
 	e.HideBanner, e.HidePort = true, true
 	e.IPExtractor = echo.ExtractIPDirect()
 	e.HTTPErrorHandler = s.writeError
+	admit := s.admit
+	if want == forControl {
+		e.IPExtractor = func(*http.Request) string { return localAddress }
+		admit = s.admitOperator
+	}
 	e.Use(s.observe)
 	if want&forUsers != 0 && s.cfg.UI != nil {
 		e.Use(s.orPages)
@@ -175,10 +182,10 @@ func (s *Server) handler(want audience) (http.Handler, error) {
 		if err := r.check(); err != nil {
 			return nil, fmt.Errorf("directorapi: %w", err)
 		}
-		if r.audience()&want == 0 {
+		if r.parts&want == 0 {
 			continue
 		}
-		e.Add(r.method, echoPath(r.path), s.guard(r))
+		e.Add(r.method, echoPath(r.path), s.guard(r, admit))
 	}
 	return e, nil
 }

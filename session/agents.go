@@ -195,11 +195,14 @@ type Approval struct {
 
 // Approve registers a pending agent under the name it asked for, or accepts the
 // name that a registered agent wishes. The errors wrap [ErrNotFound],
-// [ErrWrongState], [ErrNameReserved] and [ErrNameTaken].
+// [ErrWrongState], [ErrNameReserved] and, as a [NameTakenError], [ErrNameTaken].
 func (b *Broker) Approve(ctx context.Context, id dcvix.AgentID, how Approval) error {
 	a, ok := b.register.get(id)
-	if !ok {
+	switch {
+	case !ok:
 		return fmt.Errorf("agent %s: %w", id, ErrNotFound)
+	case a.State == dcvix.AgentRevoked: // said before anything about its name, which it does not hold
+		return fmt.Errorf("approve agent %s: %w", id, ErrWrongState)
 	}
 	name := a.Hostname
 	if a.State == dcvix.AgentRegistered && a.Requested != "" {
@@ -215,7 +218,8 @@ func (b *Broker) Approve(ctx context.Context, id dcvix.AgentID, how Approval) er
 	}
 	older := b.register.holders(id, names)
 	if len(older) > 0 && !how.Replace {
-		return fmt.Errorf("agent %s as %s: %w", id, name, ErrNameTaken)
+		holds, _ := b.register.get(older[0])
+		return fmt.Errorf("agent %s as %s: %w", id, name, &NameTakenError{Asks: a, Holds: holds})
 	}
 	err = b.register.update(ctx, b.approval(names, a), append([]dcvix.AgentID{id}, older...)...)
 	if err != nil {
@@ -232,11 +236,12 @@ func (b *Broker) Approve(ctx context.Context, id dcvix.AgentID, how Approval) er
 // certifiable returns the names, each once, if an agent may have them all.
 func (b *Broker) certifiable(name dcvix.Hostname, aliases []dcvix.Hostname) ([]dcvix.Hostname, error) {
 	var names []dcvix.Hostname
+	reserved := b.cfg.Reserved()
 	for _, n := range append([]dcvix.Hostname{name}, aliases...) {
 		if err := n.Validate(); err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
 		}
-		if slices.Contains(b.cfg.Reserved, n) {
+		if slices.Contains(reserved, n) {
 			return nil, fmt.Errorf("%s: %w", n, ErrNameReserved)
 		}
 		if !slices.Contains(names, n) {
@@ -259,7 +264,7 @@ func (b *Broker) approval(names []dcvix.Hostname, saw Agent) func([]*Agent, *dra
 		}
 		for _, other := range in.holders(a.ID, names) {
 			if !slices.ContainsFunc(replaced, func(r *Agent) bool { return r.ID == other }) {
-				return ErrNameTaken
+				return &NameTakenError{Asks: saw, Holds: in.holder(other)}
 			}
 		}
 		for _, r := range replaced {
@@ -285,7 +290,7 @@ func (b *Broker) Revoke(ctx context.Context, id dcvix.AgentID) error {
 }
 
 // Reactivate trusts a revoked agent again, under its recorded name. The errors
-// wrap [ErrNotFound], [ErrWrongState], [ErrNoKey] and [ErrNameTaken].
+// wrap [ErrNotFound], [ErrWrongState], [ErrNoKey], [ErrNameReserved] and [ErrNameTaken].
 func (b *Broker) Reactivate(ctx context.Context, id dcvix.AgentID) error {
 	return b.transition(ctx, id, dcvix.AgentRevoked, dcvix.AgentRegistered)
 }
@@ -299,6 +304,9 @@ func (b *Broker) transition(ctx context.Context, id dcvix.AgentID, from, to dcvi
 		if to == dcvix.AgentRegistered {
 			if a.hasNoKey() {
 				return ErrNoKey
+			}
+			if _, err := b.certifiable(a.Hostname, a.Aliases); err != nil {
+				return err
 			}
 			if len(in.holders(id, a.names())) > 0 {
 				return ErrNameTaken

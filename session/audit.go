@@ -30,8 +30,10 @@ const (
 	AuditAgentRenameWish AuditAction = "agent.rename-wish" // an agent asks for another name
 	AuditAgentForget     AuditAction = "agent.forget"      // an agent was deleted for its age
 	AuditPolicyReload    AuditAction = "policy.reload"
-	AuditStoreImport     AuditAction = "store.import" // the register of a director of the 0.1 generation was taken over, or could not be read
-	AuditCut             AuditAction = "audit.cut"    // the record before was cut off by a crash and set aside
+	AuditForgetDenial    AuditAction = "agent.forget-denial" // by an admin
+	AuditServerRenewed   AuditAction = "ca.server-renewed"   // the director's own certificate, for its age or its names
+	AuditStoreImport     AuditAction = "store.import"        // the register of a director of the 0.1 generation was taken over, or could not be read
+	AuditCut             AuditAction = "audit.cut"           // the record before was cut off by a crash and set aside
 )
 
 // An AuditOutcome is what came of an act.

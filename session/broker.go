@@ -27,11 +27,11 @@ type Config struct {
 	Agents AgentCaller
 	Policy Policy
 
-	Audit             AuditLog         // where it goes on record which agents were forgotten for their age; nil means nowhere
-	Reserved          []dcvix.Hostname // names no agent may have: the director's own
-	RegistrationToken string           // what an unknown agent must show; "" means nothing
-	PendingMax        int              // agents that may wait for approval; 0 means 10,000
-	PendingPerAddress int              // new ones from one address (IPv6: one /64) in an hour, without a registration token; 0 means 60
+	Audit             AuditLog                // where it goes on record which agents were forgotten for their age; nil means nowhere
+	Reserved          func() []dcvix.Hostname // names no agent may have now: the director's own; for concurrent use; nil means none
+	RegistrationToken string                  // what an unknown agent must show; "" means nothing
+	PendingMax        int                     // agents that may wait for approval; 0 means 10,000
+	PendingPerAddress int                     // new ones from one address (IPv6: one /64) in an hour, without a registration token; 0 means 60
 
 	MaxAge           time.Duration    // silence after which a host is shown as silent, at least 2.5 report intervals; 0 means 30 s
 	Housekeeping     time.Duration    // how often silent hosts are looked for; 0 means 40 s
@@ -52,6 +52,9 @@ func (c *Config) setDefaults() {
 	c.ColdStartWorkers = orDefault(c.ColdStartWorkers, 32)
 	if c.Now == nil {
 		c.Now = time.Now
+	}
+	if c.Reserved == nil {
+		c.Reserved = func() []dcvix.Hostname { return nil }
 	}
 	if c.Logger == nil {
 		c.Logger = slog.Default()

@@ -161,6 +161,15 @@ func (d *draft) holders(id dcvix.AgentID, names []dcvix.Hostname) []dcvix.AgentI
 	return others
 }
 
+// holder returns one of the holders as it is after the changes so far.
+func (d *draft) holder(id dcvix.AgentID) Agent {
+	if a := d.agent(id); a != nil {
+		return *a
+	}
+	a, _ := d.under.get(id)
+	return a
+}
+
 // count returns how many agents are in a state.
 func (d *draft) count(state dcvix.AgentState) int { return d.counts[state] + d.over.counts[state] }
 

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -149,4 +150,20 @@ func (b *Broker) ForgetDenial(ctx context.Context, id dcvix.AgentID) error {
 		return fmt.Errorf("denial of agent %s: %w", id, ErrNotFound)
 	}
 	return b.denied.forget(ctx, id)
+}
+
+// Denials returns the agents that were denied less than a day ago, the latest
+// first, and those of one moment by their ID. It costs no disk read.
+func (b *Broker) Denials() []Denial {
+	now := b.cfg.Now()
+	b.denied.mu.Lock()
+	defer b.denied.mu.Unlock()
+	all := make([]Denial, 0, len(b.denied.all))
+	for _, one := range b.denied.all {
+		if now.Sub(one.At) < denialTTL {
+			all = append(all, one)
+		}
+	}
+	slices.SortFunc(all, func(x, y Denial) int { return cmp.Or(y.At.Compare(x.At), cmp.Compare(x.ID, y.ID)) })
+	return all
 }

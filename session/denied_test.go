@@ -45,7 +45,7 @@ func TestADenialSurvivesARestart(t *testing.T) {
 		}
 		time.Sleep(12 * time.Millisecond)
 		d.open(t)
-		require.Zero(t, d.Denials())
+		require.Zero(t, d.DenialCount())
 		assert.True(t, d.noted(t, r), "a day later")
 		d.sameAsStore(t)
 	})
@@ -64,7 +64,7 @@ func TestOldDenialsLeaveTheStore(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, stored, 1)
 		assert.EqualValues(t, "new", stored[0].ID)
-		assert.Equal(t, 1, d.Denials())
+		assert.Equal(t, 1, d.DenialCount())
 	})
 }
 
@@ -80,7 +80,7 @@ func TestStoredDenialsAreBoundedToo(t *testing.T) {
 		require.NoError(t, d.store.PutDenial(t.Context(), session.Denial{ID: dcvix.AgentID(fmt.Sprintf("b%d", i)), At: time.Now()}))
 	}
 	d.open(t)
-	assert.Equal(t, 1000, d.Denials())
+	assert.Equal(t, 1000, d.DenialCount())
 }
 
 func TestAnAdminMayForgetADenial(t *testing.T) {
@@ -119,7 +119,7 @@ func TestADenialThatFailsIsNotRemembered(t *testing.T) {
 	d := newDirector(t, func(c *session.Config) { c.Store = store })
 	_, _ = d.Register(t.Context(), asks("a", 1, "ws1"))
 	require.ErrorIs(t, d.Deny(t.Context(), "a"), store.err)
-	assert.Zero(t, d.Denials())
+	assert.Zero(t, d.DenialCount())
 	stored, err := store.Denials(t.Context())
 	require.NoError(t, err)
 	assert.Empty(t, stored)
@@ -137,4 +137,24 @@ func TestTwoAdminsWhoDenyAtOnceAreOneDenial(t *testing.T) {
 		wg.Wait()
 		require.False(t, d.noted(t, r))
 	}
+}
+
+func TestDenialsAreListedForADayTheLatestFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDirector(t)
+		assert.Empty(t, d.Denials())
+		first := time.Now()
+		for _, r := range []session.Registration{asks("b", 1, "ws1"), asks("a", 2, "ws2")} {
+			d.denies(t, r)
+		}
+		time.Sleep(time.Hour)
+		d.denies(t, asks("c", 3, "ws3"))
+		assert.Equal(t, []session.Denial{
+			{ID: "c", KeyHash: session.KeyHash{3}, At: first.Add(time.Hour)},
+			{ID: "a", KeyHash: session.KeyHash{2}, At: first},
+			{ID: "b", KeyHash: session.KeyHash{1}, At: first},
+		}, d.Denials())
+		time.Sleep(23 * time.Hour)
+		assert.Len(t, d.Denials(), 1, "a day is over for the others")
+	})
 }

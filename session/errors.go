@@ -1,6 +1,9 @@
 package session
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 // Errors that callers can act on. The broker wraps them with what it was doing;
 // the more particular ones wrap the general ones.
@@ -44,3 +47,17 @@ func (e conflictError) Error() string { return string(e) }
 
 // Is makes every conflict an [ErrConflict] for [errors.Is].
 func (e conflictError) Is(target error) bool { return target == ErrConflict }
+
+// A NameTakenError is an [ErrNameTaken] with both agents, for an admin to compare.
+type NameTakenError struct {
+	Asks  Agent // would have the name
+	Holds Agent // is registered and has it
+}
+
+// Error returns both agents' ids.
+func (e *NameTakenError) Error() string {
+	return fmt.Sprintf("%v: %s, and %s asks for it", ErrNameTaken, e.Holds.ID, e.Asks.ID)
+}
+
+// Unwrap returns [ErrNameTaken].
+func (e *NameTakenError) Unwrap() error { return ErrNameTaken }

@@ -29,8 +29,9 @@ func (b *Broker) ResolvedAfterReload(ctx context.Context, name string) (dcvix.Ag
 	return a.ID, err
 }
 
-// Denials returns how many agents are remembered as sent away.
-func (b *Broker) Denials() int {
+// DenialCount returns how many agents are held as sent away, also those whose day is
+// over.
+func (b *Broker) DenialCount() int {
 	b.denied.mu.Lock()
 	defer b.denied.mu.Unlock()
 	return len(b.denied.all)

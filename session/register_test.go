@@ -156,7 +156,7 @@ func TestAnAgentThatIsReplacedIsRevoked(t *testing.T) {
 }
 
 func TestActsThatNeedAnotherState(t *testing.T) {
-	d := newDirector(t, func(c *session.Config) { c.Reserved = []dcvix.Hostname{"director"} })
+	d := newDirector(t, func(c *session.Config) { c.Reserved = func() []dcvix.Hostname { return []dcvix.Hostname{"director"} } })
 	ctx := t.Context()
 	registered, revoked := sessiontest.Join(t, d.Broker, "ws1"), sessiontest.Join(t, d.Broker, "ws2")
 	require.NoError(t, d.Revoke(ctx, revoked.ID))
@@ -233,7 +233,7 @@ func TestAChangeThatTheStoreRefusesChangesNothing(t *testing.T) {
 			d.sameAsStore(t)
 		})
 	}
-	assert.Zero(t, d.Denials(), "who was not denied is not remembered as such")
+	assert.Zero(t, d.DenialCount(), "who was not denied is not remembered as such")
 }
 
 func TestDenialsAreBounded(t *testing.T) {
@@ -247,7 +247,7 @@ func TestDenialsAreBounded(t *testing.T) {
 				_, err := d.Register(t.Context(), r)
 				require.ErrorIs(t, err, session.ErrPending)
 				require.NoError(t, d.Deny(t.Context(), r.ID))
-				require.LessOrEqual(t, d.Denials(), 1000)
+				require.LessOrEqual(t, d.DenialCount(), 1000)
 				_, err = d.Register(t.Context(), r)
 				require.ErrorIs(t, err, session.ErrPending)
 				require.Empty(t, d.Agents(""), "the one just denied is remembered")
@@ -293,7 +293,7 @@ func TestPendingAgentsAreForgottenAfterAWeek(t *testing.T) {
 		synctest.Wait()
 		assert.Empty(t, d.Agents(dcvix.AgentPending))
 		assert.Len(t, d.Agents(""), 2, "the others stay")
-		assert.Zero(t, d.Denials())
+		assert.Zero(t, d.DenialCount())
 		d.sameAsStore(t)
 	})
 }
@@ -399,6 +399,28 @@ func TestOnlyTheStoreMakesAnAgentLast(t *testing.T) {
 	require.ErrorIs(t, d.Certified(t.Context(), "nobody", session.KeyHash{1}, "ff"), session.ErrRevoked)
 }
 
+func TestARevokedAgentIsNotApprovedWhoeverHasItsNameNow(t *testing.T) {
+	d := newDirector(t)
+	old := d.join(t, "ws1")
+	require.NoError(t, d.Revoke(t.Context(), old.ID))
+	d.join(t, "ws1")
+	for _, replace := range []bool{false, true} {
+		require.ErrorIs(t, d.Approve(t.Context(), old.ID, session.Approval{Replace: replace}), session.ErrWrongState)
+	}
+}
+
+func TestAnAgentWhoseNameBecameTheDirectorsIsNotTakenBack(t *testing.T) {
+	var reserved []dcvix.Hostname
+	d := newDirector(t, func(c *session.Config) { c.Reserved = func() []dcvix.Hostname { return reserved } })
+	a := d.join(t, "ws1")
+	require.NoError(t, d.Revoke(t.Context(), a.ID))
+	reserved = []dcvix.Hostname{"ws1"}
+	require.ErrorIs(t, d.Reactivate(t.Context(), a.ID), session.ErrNameReserved)
+	assert.Equal(t, dcvix.AgentRevoked, d.entry(t, a.ID).State)
+	reserved = nil
+	assert.NoError(t, d.Reactivate(t.Context(), a.ID))
+}
+
 // An admin approves at the moment when another denies, or the agent's time is over.
 func TestAnAgentThatWasApprovedIsNotDeniedAfterwards(t *testing.T) {
 	d := newDirector(t, func(c *session.Config) { c.PendingPerAddress = 300 })
@@ -445,5 +467,37 @@ func TestADenialThatCameSecondRemovesNothing(t *testing.T) {
 	require.ErrorIs(t, <-denied, session.ErrWrongState)
 	_, err := d.Authorize("a", session.KeyHash{1})
 	require.NoError(t, err)
-	assert.Zero(t, d.Denials())
+	assert.Zero(t, d.DenialCount())
+}
+
+func TestATakenNameComesWithBothAgents(t *testing.T) {
+	d := newDirector(t)
+	for _, r := range []session.Registration{asks("a", 1, "ws1"), asks("b", 2, "ws1"), asks("c", 3, "ws3")} {
+		_, err := d.Register(t.Context(), r)
+		require.ErrorIs(t, err, session.ErrPending)
+	}
+	require.NoError(t, d.Approve(t.Context(), "a", session.Approval{}))
+	for id, how := range map[dcvix.AgentID]session.Approval{"b": {}, "c": {Aliases: []dcvix.Hostname{"ws1"}}} {
+		err := d.Approve(t.Context(), id, how)
+		require.ErrorIs(t, err, session.ErrNameTaken)
+		require.ErrorIs(t, err, session.ErrConflict)
+		var taken *session.NameTakenError
+		require.ErrorAs(t, err, &taken)
+		assert.Equal(t, d.entry(t, "a"), taken.Holds)
+		assert.Equal(t, d.entry(t, id), taken.Asks)
+		assert.ErrorContains(t, err, "a, and "+string(id)+" asks for it")
+	}
+}
+
+func TestOfTwoApprovalsOfOneNameAtOnceOneIsToldOfTheOther(t *testing.T) {
+	store, d := newSlowDirector(t, "ws1", "ws1")
+	errs := make([]error, 2)
+	store.together(t, d,
+		func() { errs[0] = d.Approve(t.Context(), "a0", session.Approval{}) },
+		func() { errs[1] = d.Approve(t.Context(), "a1", session.Approval{}) })
+	var taken *session.NameTakenError
+	require.ErrorAs(t, errors.Join(errs...), &taken)
+	assert.Equal(t, dcvix.AgentPending, taken.Asks.State)
+	assert.Equal(t, dcvix.AgentRegistered, taken.Holds.State, "whoever was first")
+	assert.Equal(t, d.Agents(dcvix.AgentRegistered)[0].ID, taken.Holds.ID)
 }

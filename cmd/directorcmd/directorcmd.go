@@ -37,6 +37,7 @@ type Options struct {
 
 	Args    []string  // without the program's name; nil means os.Args[1:]
 	Environ []string  // nil means os.Environ()
+	Stdin   io.Reader // nil means os.Stdin
 	Stdout  io.Writer // nil means os.Stdout
 	Stderr  io.Writer // nil means os.Stderr
 }
@@ -50,6 +51,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Environ == nil {
 		o.Environ = os.Environ()
+	}
+	if o.Stdin == nil {
+		o.Stdin = os.Stdin
 	}
 	if o.Stdout == nil {
 		o.Stdout = os.Stdout
@@ -74,7 +78,7 @@ func Main(o Options) int {
 func Run(ctx context.Context, o Options) int {
 	o = o.withDefaults()
 	root := command(o) //nolint:contextcheck // cobra hands the context to its commands
-	root.SetArgs(cmdline.TwoDashes(o.Args))
+	root.SetArgs(cmdline.TwoDashes(o.Args, "list-pending-agents", "approve-agent", "revoke-agent"))
 	root.SetOut(o.Stdout)
 	root.SetErr(o.Stderr)
 	err := root.ExecuteContext(ctx)
@@ -91,31 +95,41 @@ func Run(ctx context.Context, o Options) int {
 }
 
 func command(o Options) *cobra.Command {
-	var conf, writeConfig string
-	var lenient bool
+	s := &shell{opts: o}
+	var writeConfig string
+	var older olderFlags
 	root := &cobra.Command{
-		Use:               "dcvix-director",
-		Short:             "The director of a fleet of Amazon DCV hosts: certificate authority, logins, session broker",
+		Use:   "dcvix-director",
+		Short: "The director of a fleet of Amazon DCV hosts: certificate authority, logins, session broker",
+		Long: "The director of a fleet of Amazon DCV hosts: certificate authority, logins, session broker.\n\n" +
+			"Without a command it runs until it is told to stop. The commands are for admins on this\n" +
+			"machine: they talk to the running director of the same configuration, or when none runs\n" +
+			"do their work themselves. They need no login, but the rights of the director's user or root.",
 		Version:           dcvix.Version,
 		Args:              cmdline.NoWords,
 		SilenceUsage:      true,
 		SilenceErrors:     true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c := newConfig(o.Backends)
 			if writeConfig != "" {
-				return cmdline.WriteConfig(c.set, writeConfig)
+				return cmdline.WriteConfig(newConfig(o.Backends).set, writeConfig)
 			}
-			if err := c.load(conf, lenient, o.Environ); err != nil {
-				return cmdline.Usage(err)
+			if act, found := older.command(s, cmd); found {
+				return act(cmd)
+			}
+			c, err := s.config()
+			if err != nil {
+				return err
 			}
 			return serve(cmd.Context(), c, o.Stderr)
 		},
 	}
 	root.SetVersionTemplate("dcvix-director {{.Version}}\n")
 	root.SetFlagErrorFunc(cmdline.FlagError)
-	root.Flags().StringVar(&conf, "conf", "", "configuration `file` (default: "+strings.Join(inifile.Candidates("director"), ", ")+")")
-	root.Flags().BoolVar(&lenient, "lenient", false, "unknown keys in the configuration are warnings, not errors")
+	root.PersistentFlags().StringVar(&s.conf, "conf", "", "configuration `file` (default: "+strings.Join(inifile.Candidates("director"), ", ")+")")
+	root.PersistentFlags().BoolVar(&s.lenient, "lenient", false, "unknown keys in the configuration are warnings, not errors")
 	root.Flags().StringVar(&writeConfig, "write-config", "", "write a commented default configuration to `file` and end")
+	older.declare(root)
+	root.AddCommand(s.agents(), s.ca())
 	return root
 }

@@ -2,10 +2,8 @@ package directorcmd
 
 import (
 	"context"
-	"crypto/x509"
 	"fmt"
 	"log/slog"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -127,7 +125,7 @@ func (o *otpConfig) privacyIDEA(ctx context.Context, logger *slog.Logger) (auth.
 	if o.url == "" {
 		return nil, fmt.Errorf("privacyidea_url is missing: add privacyidea_url = https://pi.example (%s)", o.keys[0].Where())
 	}
-	cas, err := o.cas()
+	cas, err := certificatePool(o.caFileKey.Where(), o.caFile)
 	if err != nil {
 		return nil, err
 	}
@@ -143,21 +141,6 @@ func (o *otpConfig) privacyIDEA(ctx context.Context, logger *slog.Logger) (auth.
 		return nil, fmt.Errorf("%w (%s)", err, o.keys[1].Where())
 	}
 	return v, nil
-}
-
-func (o *otpConfig) cas() (*x509.CertPool, error) {
-	if o.caFile == "" {
-		return nil, nil //nolint:nilnil // nil means the system's
-	}
-	data, err := os.ReadFile(o.caFile)
-	if err != nil {
-		return nil, fmt.Errorf("the CA certificates cannot be read (%s): %w", o.caFileKey.Where(), err)
-	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(data) {
-		return nil, fmt.Errorf("%s has no certificate in PEM (%s)", o.caFile, o.caFileKey.Where())
-	}
-	return pool, nil
 }
 
 // behind returns the backend with the second factor behind it, if there is one.

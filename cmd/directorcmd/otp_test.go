@@ -207,7 +207,7 @@ func TestMistakesAboutCodesAreOneSentenceEach(t *testing.T) {
 		"a program that is away":  {"[otp]\notp_type = external\notp_external_command = /nothing/here\n", []string{"/nothing/here cannot be run: install it"}},
 		"plain http":              {"[otp]\notp_type = privacyidea\nprivacyidea_url = http://pi.example\n", []string{"is not https", ".conf:9: privacyidea_url"}},
 		"no CA file":              {"[otp]\notp_type = privacyidea\nprivacyidea_url = https://pi\nprivacyidea_ca_file = nothing.pem\n", []string{"cannot be read", ".conf:10: privacyidea_ca_file"}},
-		"a CA file without one":   {"[otp]\notp_type = privacyidea\nprivacyidea_url = https://pi\nprivacyidea_ca_file = " + dir + "/empty.pem\n", []string{"empty.pem has no certificate in PEM"}},
+		"a CA file without one":   {"[otp]\notp_type = privacyidea\nprivacyidea_url = https://pi\nprivacyidea_ca_file = " + dir + "/empty.pem\n", []string{"empty.pem holds no certificate in PEM"}},
 		"no key file":             {"[otp]\notp_type = privacyidea\nprivacyidea_url = https://pi\nprivacyidea_api_key_file = nothing.key\n", []string{"privacyidea_api_key", "cannot be read"}},
 		"a time that is too long": {"[otp]\notp_timeout = 5m\n", []string{"otp_timeout", "1s to 20s"}},
 	}

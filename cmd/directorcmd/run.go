@@ -22,6 +22,7 @@ import (
 	"github.com/dcvix/dcvix/auth"
 	"github.com/dcvix/dcvix/auth/token"
 	"github.com/dcvix/dcvix/ca"
+	"github.com/dcvix/dcvix/cmd/internal/control"
 	"github.com/dcvix/dcvix/cmd/internal/datadir"
 	"github.com/dcvix/dcvix/cmd/internal/logging"
 	"github.com/dcvix/dcvix/directorapi/standalone"
@@ -37,11 +38,7 @@ func serve(ctx context.Context, c *config, stderr io.Writer) (err error) {
 	defer func() { err = errors.Join(err, closer.Close()) }()
 	c.greet(ctx, logger)
 
-	// What can be wrong in the configuration is found before anything is written.
-	if err := errors.Join(c.checkAudit(), c.otp.settle(c.authType)); err != nil {
-		return cmdline.Usage(err)
-	}
-	backend, err := c.backend(ctx, logger)
+	backend, err := c.prepare(ctx, logger)
 	if err != nil {
 		return cmdline.Usage(err)
 	}
@@ -62,6 +59,7 @@ func serve(ctx context.Context, c *config, stderr io.Writer) (err error) {
 		return errors.Join(datadir.Explain(err), listener.Close())
 	}
 	defer func() { err = errors.Join(err, director.Close()) }()
+	socket := c.listenControl(ctx, logger)
 	logger.InfoContext(ctx, "director started", slog.String("address", listener.Addr().String()),
 		slog.String("data_dir", c.dataDir), slog.String("ca_fingerprint", ca.FingerprintOf(director.CA().Certificate()).String()))
 
@@ -69,6 +67,9 @@ func serve(ctx context.Context, c *config, stderr io.Writer) (err error) {
 	group.Go(func() error { return director.Run(ctx) })
 	group.Go(func() error { return director.Serve(ctx, listener, director) })
 	group.Go(func() error { return reloadPolicy(ctx, hangup, director, logger) })
+	if socket != nil {
+		group.Go(func() error { return director.ServeControl(ctx, socket) })
+	}
 	err = group.Wait()
 	logger.InfoContext(context.WithoutCancel(ctx), "director stopped")
 	return err
@@ -92,6 +93,26 @@ func listen(ctx context.Context, c *config) (net.Listener, error) {
 		return nil, fmt.Errorf("cannot listen on %s, change director_host or director_port: %w", c.address(), err)
 	}
 	return l, nil
+}
+
+// listenControl makes the socket for command lines on this machine. A director
+// that cannot is one all the same.
+func (c *config) listenControl(ctx context.Context, logger *slog.Logger) net.Listener {
+	l, err := control.Listen(ctx, c.dataDir)
+	if err != nil {
+		logger.ErrorContext(ctx, "no control socket: command lines on this machine do not reach this director", slog.Any("err", err))
+		return nil
+	}
+	return l
+}
+
+// prepare opens the login backend, and finds what can be wrong in the configuration
+// before anything is written.
+func (c *config) prepare(ctx context.Context, logger *slog.Logger) (auth.Authenticator, error) {
+	if err := errors.Join(c.checkAudit(), c.otp.settle(c.authType)); err != nil {
+		return nil, err
+	}
+	return c.backend(ctx, logger)
 }
 
 // backend opens the login backend that auth_type names.

@@ -44,6 +44,37 @@ func (c *Client) Approve(ctx context.Context, id dcvix.AgentID, req dcvix.Approv
 	return c.act(ctx, id, call{path: dcvix.Path(dcvix.PathAdminAgentApprove, string(id)), body: req})
 }
 
+// ApproveMany approves up to [dcvix.MaxApprovals] agents under the names they
+// asked for, in the place of nobody, and returns what became of each in that order.
+// It needs an admin. The error is of the call as a whole; a director of the 0.1
+// generation cannot do it.
+func (c *Client) ApproveMany(ctx context.Context, ids []dcvix.AgentID) ([]dcvix.ApproveResult, error) {
+	var res dcvix.ApproveManyResponse
+	_, err := c.do(ctx, call{
+		method: http.MethodPost, path: dcvix.PathAdminAgentsApprove, body: dcvix.ApproveManyRequest{GUIDs: ids}, out: &res, new: true,
+	})
+	return res.Results, err
+}
+
+// Denials returns the agents that were denied less than a day ago, the latest
+// first. It needs an admin; a director of the 0.1 generation cannot tell.
+func (c *Client) Denials(ctx context.Context) ([]dcvix.Denial, error) {
+	var denials []dcvix.Denial
+	_, err := c.do(ctx, call{method: http.MethodGet, path: dcvix.PathAdminDenials, out: &denials, new: true})
+	return denials, err
+}
+
+// ForgetDenial lets an agent that was denied ask again. It needs an admin; a
+// director of the 0.1 generation cannot do it. The error has code
+// [dcvix.CodeNotFound] when that agent was not denied lately.
+func (c *Client) ForgetDenial(ctx context.Context, id dcvix.AgentID) error {
+	if err := checkSegment(string(id)); err != nil {
+		return err
+	}
+	_, err := c.do(ctx, call{method: http.MethodDelete, path: dcvix.Path(dcvix.PathAdminDenial, string(id)), new: true})
+	return err
+}
+
 // Deny forgets a pending agent. It needs an admin.
 func (c *Client) Deny(ctx context.Context, id dcvix.AgentID) error {
 	return c.act(ctx, id, call{path: dcvix.Path(dcvix.PathAdminAgentDeny, string(id))})

@@ -28,9 +28,6 @@ import (
 	"github.com/dcvix/dcvix"
 )
 
-// maxAnswer bounds an answer; a list of 10,000 hosts has about 4 MiB.
-const maxAnswer = 8 << 20
-
 // Config says which director to call and whom to trust. URL is required.
 type Config struct {
 	URL string // https://host[:port][/prefix]
@@ -41,6 +38,7 @@ type Config struct {
 	Proxy     func(*http.Request) (*url.URL, error) // nil means no proxy
 	Transport http.RoundTripper                     // nil means one made of the three fields above, which must be empty otherwise
 	Timeout   time.Duration                         // of one call; 0 means 60 seconds, as a director waits for agents
+	MaxAnswer int64                                 // bytes of an answer; 0 means 8 MiB, where a list of 10,000 hosts has about 4 MiB
 }
 
 // A Client calls one director. It is safe for concurrent use.
@@ -48,6 +46,7 @@ type Client struct {
 	base    string // without a final slash
 	http    *http.Client
 	timeout time.Duration
+	most    int64 // bytes of an answer
 
 	mu     sync.Mutex // guards cookie
 	cookie string
@@ -82,6 +81,7 @@ func New(cfg Config) (*Client, error) {
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 		timeout: cmp.Or(cfg.Timeout, time.Minute),
+		most:    cmp.Or(cfg.MaxAnswer, 8<<20),
 	}, nil
 }
 
@@ -139,12 +139,12 @@ func (c *Client) do(ctx context.Context, call call) (http.Header, error) {
 		return nil, c.transportError(ctx, err)
 	}
 	defer res.Body.Close() //nolint:errcheck // it was only read
-	body, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
+	body, err := io.ReadAll(io.LimitReader(res.Body, c.most+1))
 	switch {
 	case err != nil:
 		return nil, c.transportError(ctx, err)
-	case len(body) > maxAnswer:
-		return nil, c.notDirector("its answer is larger than 8 MiB")
+	case int64(len(body)) > c.most:
+		return nil, c.notDirector(fmt.Sprintf("its answer is larger than %d bytes", c.most))
 	}
 	if err := c.check(call, res, body); err != nil {
 		return nil, err

@@ -103,6 +103,11 @@ func TestWhatAnOldDirectorCannotDoIsUnsupported(t *testing.T) {
 	_, err = c.CA(t.Context())
 	require.ErrorIs(t, err, errors.ErrUnsupported)
 	require.ErrorIs(t, c.Reactivate(t.Context(), goodGUID), errors.ErrUnsupported)
+	_, err = c.ApproveMany(t.Context(), []dcvix.AgentID{goodGUID})
+	require.ErrorIs(t, err, errors.ErrUnsupported)
+	_, err = c.Denials(t.Context())
+	require.ErrorIs(t, err, errors.ErrUnsupported)
+	require.ErrorIs(t, c.ForgetDenial(t.Context(), goodGUID), errors.ErrUnsupported)
 	assert.NotContains(t, err.Error(), "<")
 }
 
@@ -193,7 +198,7 @@ func TestAnswersThatAreNoSuccess(t *testing.T) {
 		"an empty 500":               {handler: body(500, "text/plain", ""), code: dcvix.CodeInternal, message: "the director answered 500 Internal Server Error"},
 		"plain text":                 {handler: body(403, "text/plain", "You may not use ws1.\n"), code: dcvix.CodeForbidden, message: "You may not use ws1."},
 		"text with control signs":    {handler: body(403, "text/plain", "a\x1b[2J\r\nb\u202e\x00c"), code: dcvix.CodeForbidden, message: "a [2J b c"},
-		"text without end":           {handler: body(400, "text/plain", strings.Repeat("x", 9000)), code: dcvix.CodeBadRequest, message: strings.Repeat("x", 400) + "…"},
+		"text without end":           {handler: body(400, "text/plain", strings.Repeat("x", 9000)), code: dcvix.CodeBadRequest, message: strings.Repeat("x", 1000) + "…"},
 		"JSON of the 0.1 generation": {handler: body(503, "application/json", `{"message":"backend away"}`), code: dcvix.CodeUnavailable, message: "backend away"},
 		"a problem of another house": {handler: body(429, "application/problem+json", `{"type":"about:blank","title":"Slow down"}`), code: dcvix.CodeTooMany, message: "Slow down"},
 		"a broken problem":           {handler: body(504, "application/problem+json", `{"detail":`), code: dcvix.CodeAgentTimeout, message: "the director answered 504 Gateway Timeout"},

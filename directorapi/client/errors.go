@@ -192,7 +192,7 @@ func isHTML(h http.Header, body []byte) bool {
 }
 
 // maxMessage bounds a sentence of a director, in characters.
-const maxMessage = 400
+const maxMessage = 1000
 
 // clean makes one printable, bounded line of what a director sent: control
 // characters, line ends and invisible marks would let it write over a terminal.

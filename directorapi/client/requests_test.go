@@ -107,6 +107,21 @@ func TestRequestsAreThoseOfTheContract(t *testing.T) {
 			},
 			"POST /v1/admin/agents/" + goodGUID + "/approve", `{"replace":true,"aliases":["a"]}`,
 		},
+		"approvals": {
+			func(ctx context.Context, c *client.Client) error {
+				_, err := c.ApproveMany(ctx, []dcvix.AgentID{goodGUID, "x"})
+				return err
+			},
+			"POST /v1/admin/agents/approve", `{"guids":["` + goodGUID + `","x"]}`,
+		},
+		"denials": {
+			func(ctx context.Context, c *client.Client) error { _, err := c.Denials(ctx); return err },
+			"GET /v1/admin/denials", "",
+		},
+		"a denial that is forgotten": {
+			func(ctx context.Context, c *client.Client) error { return c.ForgetDenial(ctx, goodGUID) },
+			"DELETE /v1/admin/denials/" + goodGUID, "",
+		},
 		"a denial": {
 			func(ctx context.Context, c *client.Client) error { return c.Deny(ctx, goodGUID) },
 			"POST /v1/admin/agents/" + goodGUID + "/deny", "",

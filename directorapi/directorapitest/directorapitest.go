@@ -62,7 +62,8 @@ func WithBroker(change func(*session.Config)) Option {
 
 // A Server is a running director.
 type Server struct {
-	URL    string // https://127.0.0.1:PORT
+	URL    string              // https://127.0.0.1:PORT
+	API    *directorapi.Server // what answers there
 	Broker *session.Broker
 	CA     *ca.Authority
 	Tokens *token.Sealer
@@ -85,7 +86,7 @@ func NewServer(t testing.TB, opts ...Option) *Server {
 	var cfg setup
 	cfg.broker = session.Config{
 		Store: new(memory.Store), Agents: caller, Policy: s.Policy, Logger: logger,
-		Reserved: []dcvix.Hostname{"director.lab"},
+		Reserved: func() []dcvix.Hostname { return []dcvix.Hostname{"director.lab"} },
 	}
 	cfg.api = directorapi.Config{CA: s.CA, Authenticator: people(), Tokens: s.Tokens, Logger: logger}
 	for _, opt := range opts {
@@ -93,19 +94,20 @@ func NewServer(t testing.TB, opts ...Option) *Server {
 	}
 	s.Broker = must(session.Open(t.Context(), cfg.broker))(t)
 	cfg.api.Broker = s.Broker
-	s.serve(must(directorapi.New(cfg.api))(t), pair, logger)
+	s.API = must(directorapi.New(cfg.api))(t)
+	s.serve(pair, logger)
 	t.Cleanup(caller.Close)
 	return s
 }
 
-func (s *Server) serve(api *directorapi.Server, pair tls.Certificate, logger *slog.Logger) {
+func (s *Server) serve(pair tls.Certificate, logger *slog.Logger) {
 	ln, err := new(net.ListenConfig).Listen(s.t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	s.URL = "https://" + ln.Addr().String()
 	tlsConfig := directorapi.TLSConfig(s.CA, func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return &pair, nil })
-	server := directorapi.HTTPServer(api, tlsConfig, logger)
+	server := directorapi.HTTPServer(s.API, tlsConfig, logger)
 	served := make(chan struct{})
 	go func() {
 		defer close(served)
@@ -115,7 +117,7 @@ func (s *Server) serve(api *directorapi.Server, pair tls.Certificate, logger *sl
 	ran := make(chan error, 1)
 	go func() { ran <- s.Broker.Run(ctx) }()
 	counted := make(chan error, 1)
-	go func() { counted <- api.Run(ctx) }()
+	go func() { counted <- s.API.Run(ctx) }()
 	s.t.Cleanup(func() {
 		_ = server.Close()
 		<-served

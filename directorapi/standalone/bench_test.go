@@ -74,7 +74,7 @@ func keyHash(tb testing.TB, key crypto.PublicKey) session.KeyHash {
 // seed writes agents into the database of a director that does not run yet.
 func seed(tb testing.TB, dir string, askers []asker) {
 	tb.Helper()
-	store, err := sqlite.Open(tb.Context(), filepath.Join(dir, standalone.DatabaseFile))
+	store, err := sqlite.Open(tb.Context(), filepath.Join(dir, standalone.DatabaseFile), nil)
 	require.NoError(tb, err)
 	ids := make([]dcvix.AgentID, len(askers))
 	for i, a := range askers {

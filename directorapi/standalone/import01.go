@@ -18,7 +18,7 @@ func (s *Server) openStore(ctx context.Context, path string) (*sqlite.Store, err
 	if err != nil {
 		return nil, err
 	}
-	return sqlite.Open(ctx, path)
+	return sqlite.Open(ctx, path, s.logger)
 }
 
 // tellImport says in the log what became of each agent that is not as it was, and

@@ -41,6 +41,7 @@ type Options struct {
 	LoginTimeout  time.Duration // how long Authenticator may take; 0 means 30 s
 
 	Names     []string    // further host names and addresses of this director, beside those of the machine
+	Machine   Machine     // how those are found, again and again while the director runs
 	PolicyDir string      // folder of users.json and pools.json; "" means policydb in the director's folder
 	TokenKeys []token.Key // the first seals, all open; none means the key in token.key of the director's folder
 
@@ -73,7 +74,7 @@ type Server struct {
 
 	logger    *slog.Logger
 	authority *ca.Authority
-	identity  ca.Identity
+	names     *ownNames
 	dir       string
 	store     *sqlite.Store
 	policy    *session.PolicyDir
@@ -83,6 +84,7 @@ type Server struct {
 	broker    *session.Broker
 	now       func() time.Time
 	policyDir string
+	asked     asked
 }
 
 // Open makes or loads a director in dir, which it creates (0700). It starts
@@ -98,6 +100,7 @@ func Open(ctx context.Context, dir string, opts Options) (*Server, error) {
 	if s.logger == nil {
 		s.logger = slog.Default()
 	}
+	s.asked.logger = s.logger
 	if err := s.open(ctx, opts); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -105,11 +108,11 @@ func Open(ctx context.Context, dir string, opts Options) (*Server, error) {
 }
 
 func (s *Server) open(ctx context.Context, opts Options) error {
-	if err := s.openCertificates(ctx, opts); err != nil {
+	replaced, err := s.openCertificates(ctx, opts)
+	if err != nil {
 		return err
 	}
 	s.policyDir = orDefault(opts.PolicyDir, filepath.Join(s.dir, PolicyFolder))
-	var err error
 	if s.policy, err = session.OpenPolicyDir(ctx, s.policyDir, s.logger); err != nil {
 		return err
 	}
@@ -120,6 +123,9 @@ func (s *Server) open(ctx context.Context, opts Options) error {
 	if err != nil {
 		return err
 	}
+	if replaced != nil {
+		s.renewed(ctx, replaced)
+	}
 	if s.store, err = s.openStore(ctx, filepath.Join(s.dir, DatabaseFile)); err != nil {
 		return err
 	}
@@ -127,14 +133,14 @@ func (s *Server) open(ctx context.Context, opts Options) error {
 		return err
 	}
 	s.broker, err = session.Open(ctx, session.Config{
-		Store: s.store, Agents: s.caller, Policy: s.policy, Audit: s.audit, Reserved: s.reserved(),
+		Store: s.store, Agents: s.caller, Policy: s.policy, Audit: s.audit, Reserved: s.reserved,
 		RegistrationToken: opts.RegistrationToken, PendingMax: opts.PendingMax, PendingPerAddress: opts.PendingPerAddress,
 		MaxAge: opts.MaxAge, Housekeeping: opts.Housekeeping, Now: opts.Now, Logger: s.logger,
 	})
 	if err != nil {
 		return err
 	}
-	return s.openAPI(opts)
+	return s.openAPI(opts) //nolint:contextcheck // handlers have the contexts of their requests
 }
 
 func orDefault(path, def string) string {
@@ -142,19 +148,6 @@ func orDefault(path, def string) string {
 		return def
 	}
 	return path
-}
-
-func (s *Server) openCertificates(ctx context.Context, opts Options) error {
-	var err error
-	if s.authority, err = ca.Open(s.dir, ca.Config{Now: opts.Now}); err != nil {
-		return err
-	}
-	s.identity = Identity(ctx, opts.Names)
-	if _, err := s.authority.EnsureServer(s.dir, s.identity); err != nil {
-		return err
-	}
-	s.certs, err = ca.NewReloader(filepath.Join(s.dir, ca.ServerCertFile), filepath.Join(s.dir, ca.ServerKeyFile), s.logger)
-	return err
 }
 
 func (s *Server) openAPI(opts Options) error {
@@ -234,7 +227,7 @@ func (s *Server) policyOnRecord(ctx context.Context, failed error) {
 
 // TLSConfig returns what a listener of this director needs.
 func (s *Server) TLSConfig() *tls.Config {
-	return directorapi.TLSConfig(s.authority, s.certs.GetCertificate)
+	return directorapi.TLSConfig(s.authority, s.asked.watch(s.certs.GetCertificate))
 }
 
 // clientTLS is how the director shows itself to agents and knows them.
@@ -245,17 +238,6 @@ func (s *Server) clientTLS(now func() time.Time) *tls.Config {
 		GetClientCertificate: s.certs.GetClientCertificate,
 		Time:                 now,
 	}
-}
-
-// reserved are the names that no agent may have: those of the director itself.
-func (s *Server) reserved() []dcvix.Hostname {
-	names := []dcvix.Hostname{dcvix.DirectorCommonName}
-	for _, n := range s.identity.DNSNames {
-		if h, err := dcvix.ParseHostname(n); err == nil {
-			names = append(names, h)
-		}
-	}
-	return names
 }
 
 // Run does the director's background work, until ctx is done. It then returns nil.
@@ -269,38 +251,30 @@ func (s *Server) Run(ctx context.Context) error {
 	return group.Wait()
 }
 
-// renew keeps the director's own certificate good.
-func (s *Server) renew(ctx context.Context) error {
-	tick := time.NewTicker(time.Hour)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
-		wrote, err := s.authority.EnsureServer(s.dir, s.identity)
-		if err == nil && wrote {
-			err = s.certs.Reload()
-		}
-		if err != nil {
-			s.logger.ErrorContext(ctx, "certificate of the director not renewed", slog.Any("err", err))
-		}
-	}
-}
-
 // Serve answers on a listener until ctx is done; then it lets requests that were
 // accepted finish, for up to 20 s, and returns nil. The handler is the Server
 // itself, or one of its halves.
 func (s *Server) Serve(ctx context.Context, l net.Listener, h http.Handler) error {
 	server := directorapi.HTTPServer(h, s.TLSConfig(), s.logger)
+	return serve(ctx, server, l, func() error { return server.ServeTLS(l, "", "") })
+}
+
+// ServeControl is Serve for [directorapi.Server.Control], on a Unix socket that
+// the operator alone can connect to, and without TLS; see
+// [directorapi.ControlServer].
+func (s *Server) ServeControl(ctx context.Context, l net.Listener) error {
+	server := directorapi.ControlServer(s.Control(), s.logger)
+	return serve(ctx, server, l, func() error { return server.Serve(l) })
+}
+
+func serve(ctx context.Context, server *http.Server, l net.Listener, begin func() error) error {
 	stopped := make(chan error, 1)
 	stop := context.AfterFunc(ctx, func() {
 		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
 		defer cancel()
 		stopped <- server.Shutdown(grace)
 	})
-	err := server.ServeTLS(l, "", "")
+	err := begin()
 	if stop() { // it failed by itself
 		return fmt.Errorf("serve on %s: %w", l.Addr(), err)
 	}

@@ -178,7 +178,7 @@ func TestTheWalk(t *testing.T) {
 	d := start(t, dir, bin)
 
 	lines := d.readmeLines()
-	require.Len(t, lines, 3)
+	require.Len(t, lines, 4)
 	out, err := lines[0].Output()
 	require.NoError(t, err)
 	assert.Equal(t, "ws1", strings.TrimSpace(string(out)))
@@ -199,6 +199,10 @@ func TestTheWalk(t *testing.T) {
 	out, err = list.Output()
 	require.NoError(t, err)
 	assert.Contains(t, string(out), sessions[0].ID)
+
+	out, err = lines[3].Output()
+	require.NoError(t, err)
+	assert.Regexp(t, `(?m)^registered +ws1\S* +[0-9a-f-]{36} `, string(out), "the operator needs no login")
 
 	require.NoError(t, lines[2].Run())
 	assert.NoError(t, connect.Wait(), "the viewer leaves with its session")

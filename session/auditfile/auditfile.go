@@ -32,6 +32,10 @@ const MinBytes = 256 << 10
 // files is how many files MaxBytes is split over.
 const files = 8
 
+// maxWrite is the most that is written before a synchronisation, and so the most
+// at the end of a file that a power cut can spoil.
+const maxWrite = 256 << 10
+
 // Config says where a [Log] writes. Path is required.
 type Config struct {
 	Path     string           // of the newest file; its folder must exist
@@ -66,8 +70,8 @@ type waiting struct {
 }
 
 // Open opens the log, or makes an empty one, readable by its owner alone. If the
-// last line was cut off by a crash, it is set aside in {path}.cut and a record of
-// that takes its place.
+// last lines were cut off or spoiled by a crash, they are set aside in {path}.cut
+// and a record of that takes their place.
 func Open(ctx context.Context, cfg Config) (*Log, error) {
 	if cfg.MaxBytes == 0 {
 		cfg.MaxBytes = 1 << 30
@@ -82,7 +86,7 @@ func Open(ctx context.Context, cfg Config) (*Log, error) {
 		cfg.Logger = slog.Default()
 	}
 	l := &Log{cfg: cfg, full: cfg.MaxBytes / files}
-	cut, err := l.recover()
+	cut, err := l.recover(ctx)
 	if err == nil && cut > 0 {
 		cfg.Logger.WarnContext(ctx, "the last line of the audit was cut off and is set aside",
 			slog.String("file", cfg.Path+".cut"), slog.Int64("bytes", cut))
@@ -135,11 +139,15 @@ func (l *Log) write(ctx context.Context, batch []*waiting) error {
 	tail := l.tail
 	for _, e := range batch {
 		line := chain(tail, e.record)
-		if at := l.size + int64(len(lines)); at > 0 && at+int64(len(line)) > l.full {
-			if err := l.sync(lines, tail); err != nil {
+		at := l.size + int64(len(lines))
+		full := at > 0 && at+int64(len(line)) > l.full
+		if full || len(lines)+len(line) > maxWrite {
+			if err := l.sync(ctx, lines, tail); err != nil {
 				return err
 			}
 			lines = lines[:0]
+		}
+		if full {
 			if err := l.rotate(ctx); err != nil {
 				return err
 			}
@@ -147,17 +155,17 @@ func (l *Log) write(ctx context.Context, batch []*waiting) error {
 		lines = append(lines, line...)
 		tail = sha256.Sum256(line[:len(line)-1])
 	}
-	return l.sync(lines, tail)
+	return l.sync(ctx, lines, tail)
 }
 
 // sync writes lines, of which the last has the hash tail, to stable storage. When
 // that fails none of them counts.
-func (l *Log) sync(lines []byte, tail hash) error {
+func (l *Log) sync(ctx context.Context, lines []byte, tail hash) error {
 	if len(lines) == 0 {
 		return nil
 	}
 	if l.file == nil {
-		if err := l.openFile(); err != nil {
+		if err := l.openFile(ctx); err != nil {
 			return err
 		}
 	}

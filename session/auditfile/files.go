@@ -14,6 +14,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/dcvix/dcvix/internal/durable"
+	"github.com/dcvix/dcvix/internal/private"
 )
 
 // list returns the files of a log, the oldest first. The newest, path itself, is
@@ -55,8 +58,8 @@ func aside(path string) ([]int, error) {
 }
 
 // openFile opens the newest file, or makes it, and sees that it stays.
-func (l *Log) openFile() error {
-	f, err := os.OpenFile(l.cfg.Path, os.O_RDWR|os.O_CREATE, 0o600)
+func (l *Log) openFile(ctx context.Context) error {
+	f, err := private.OpenFile(l.cfg.Path, os.O_RDWR|os.O_CREATE)
 	if err != nil {
 		return err
 	}
@@ -65,16 +68,25 @@ func (l *Log) openFile() error {
 		err = fmt.Errorf("%s is not a file: move it away", l.cfg.Path)
 	}
 	if err == nil {
-		err = f.Chmod(0o600) // a file that was there may be wider
+		err = l.tighten(ctx)
 	}
 	if err == nil {
-		err = syncDir(filepath.Dir(l.cfg.Path))
+		err = durable.SyncFolder(filepath.Dir(l.cfg.Path))
 	}
 	if err != nil {
 		return errors.Join(err, f.Close())
 	}
 	l.file, l.size = f, info.Size()
 	return nil
+}
+
+// tighten takes a file that was there from others.
+func (l *Log) tighten(ctx context.Context) error {
+	tightened, err := private.Tighten(l.cfg.Path)
+	if tightened {
+		l.cfg.Logger.WarnContext(ctx, "audit was open to others, it is its owner's alone now", slog.String("file", l.cfg.Path))
+	}
+	return err
 }
 
 // rotate moves the file aside and lets the oldest go. When it cannot be moved the
@@ -90,7 +102,7 @@ func (l *Log) rotate(ctx context.Context) error {
 	if err := l.moveAside(); err != nil {
 		l.cfg.Logger.ErrorContext(ctx, "full audit file not moved aside, it grows on", slog.Any("err", err))
 	}
-	return l.openFile()
+	return l.openFile(ctx)
 }
 
 func (l *Log) moveAside() error {
@@ -115,11 +127,19 @@ func (l *Log) moveAside() error {
 
 // recover opens the log where the process before left it. It returns how many
 // bytes at the end were no whole line and have been set aside.
-func (l *Log) recover() (cut int64, err error) {
-	if err := l.openFile(); err != nil {
+func (l *Log) recover(ctx context.Context) (cut int64, err error) {
+	if err := l.openFile(ctx); err != nil {
 		return 0, err
 	}
-	last, whole, err := lastLine(l.file, l.size)
+	// What a process wrote that was killed before it synchronised counts from now on.
+	if err := l.file.Sync(); err != nil {
+		return 0, err
+	}
+	end, err := beforeZeroes(l.file, l.size)
+	if err != nil {
+		return 0, err
+	}
+	last, whole, err := lastLine(l.file, end)
 	if err != nil {
 		return 0, fmt.Errorf("%s: %w", l.cfg.Path, err)
 	}
@@ -136,18 +156,34 @@ func (l *Log) recover() (cut int64, err error) {
 	return cut, l.tailOfOlder()
 }
 
+// beforeZeroes returns where the lines begin that a power cut spoiled: the first
+// with a zero byte, among what one write may have brought. A file that has grown
+// holds zeroes where a write was lost, and no record has one.
+func beforeZeroes(f io.ReaderAt, size int64) (int64, error) {
+	from := max(0, size-maxWrite)
+	data := make([]byte, size-from)
+	if _, err := f.ReadAt(data, from); err != nil && !errors.Is(err, io.EOF) {
+		return 0, err
+	}
+	good, _, spoiled := bytes.Cut(data, []byte{0})
+	if !spoiled {
+		return size, nil
+	}
+	return from + int64(bytes.LastIndexByte(good, '\n')) + 1, nil
+}
+
 // setAside moves what is behind the last whole line to a file of its own.
 func (l *Log) setAside(whole int64) error {
 	rest := make([]byte, l.size-whole)
 	if _, err := l.file.ReadAt(rest, whole); err != nil {
 		return err
 	}
-	f, err := os.OpenFile(l.cfg.Path+".cut", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	f, err := private.OpenFile(l.cfg.Path+".cut", os.O_WRONLY|os.O_CREATE|os.O_TRUNC)
 	if err != nil {
 		return err
 	}
 	_, err = f.Write(rest)
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+	if err := errors.Join(err, f.Sync(), f.Close(), durable.SyncFolder(filepath.Dir(l.cfg.Path))); err != nil {
 		return err
 	}
 	return errors.Join(l.file.Truncate(whole), l.file.Sync())

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 
 	"github.com/dcvix/dcvix"
+	"github.com/dcvix/dcvix/internal/durable"
+	"github.com/dcvix/dcvix/internal/private"
 	"github.com/dcvix/dcvix/session"
 )
 
@@ -186,7 +188,7 @@ func (i *importing) build(ctx context.Context) (*Report, error) {
 // copyOld copies the old database, so that whatever SQLite does to read it (a
 // roll-back, an index of its log) is done to the copy.
 func (i *importing) copyOld() error {
-	if err := os.Mkdir(i.in(""), 0o700); err != nil {
+	if err := private.MkdirAll(i.in("")); err != nil {
 		return err
 	}
 	for _, side := range sides() {
@@ -203,7 +205,7 @@ func (i *importing) copyOld() error {
 // fill makes the new database. Nothing is synchronised before its end.
 func (i *importing) fill(ctx context.Context, decided []decision) error {
 	path := i.in(newFile)
-	store, err := open(ctx, path, "off")
+	store, err := open(ctx, path, "off", nil)
 	if err != nil {
 		return err
 	}
@@ -256,7 +258,7 @@ func (i *importing) writeReport(report *Report) error {
 	if err := os.Rename(temp, i.in(reportFile)); err != nil {
 		return err
 	}
-	if err := errors.Join(syncDir(i.in("")), syncDir(filepath.Dir(i.Path))); err != nil {
+	if err := errors.Join(durable.SyncFolder(i.in("")), durable.SyncFolder(filepath.Dir(i.Path))); err != nil {
 		return err
 	}
 	return i.at("built")
@@ -280,13 +282,13 @@ func (i *importing) swap(aside string) error {
 		}
 	}
 	dir := filepath.Dir(i.Path)
-	if err := syncDir(dir); err != nil {
+	if err := durable.SyncFolder(dir); err != nil {
 		return err
 	}
 	if err := os.Rename(i.in(newFile), i.Path); err != nil {
 		return err
 	}
-	if err := syncDir(dir); err != nil {
+	if err := durable.SyncFolder(dir); err != nil {
 		return err
 	}
 	return i.at("placed")
@@ -296,7 +298,7 @@ func moveAside(from, to string) error {
 	if !exists(from) {
 		return nil
 	}
-	if err := os.Chmod(from, 0o600); err != nil {
+	if _, err := private.Tighten(from); err != nil {
 		return err
 	}
 	return os.Rename(from, to)

@@ -9,6 +9,8 @@ import (
 	"os"
 	"slices"
 	"strconv"
+
+	"github.com/dcvix/dcvix/internal/private"
 )
 
 // headerSize is that of a database file, and applicationAt where the application
@@ -65,7 +67,7 @@ func copyFile(to, from string) error {
 		return err
 	}
 	defer in.Close() //nolint:errcheck // nothing was written to it
-	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	out, err := private.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL)
 	if err != nil {
 		return err
 	}

@@ -146,7 +146,7 @@ func told(t testing.TB, path string, reserved ...dcvix.Hostname) []sqlite.Report
 // agentsIn returns what our database at path has.
 func agentsIn(t testing.TB, path string) []session.Agent {
 	t.Helper()
-	s, err := sqlite.Open(t.Context(), path)
+	s, err := sqlite.Open(t.Context(), path, nil)
 	require.NoError(t, err)
 	all, err := s.Agents(t.Context())
 	require.NoError(t, err)

@@ -46,7 +46,7 @@ func TestAKillAtAnyStepLeavesTheOldRegisterOrTheNewOne(t *testing.T) {
 		}
 		require.ErrorIs(t, err, errKilled)
 		if !exists(path) {
-			_, err := sqlite.Open(t.Context(), path)
+			_, err := sqlite.Open(t.Context(), path, nil)
 			require.ErrorContains(t, err, "call Import01", "nobody makes an empty one at %s", steps[n])
 			require.NoFileExists(t, path)
 		}

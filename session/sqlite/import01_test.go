@@ -199,7 +199,7 @@ func TestAnOldRegisterWithoutAgentsIsImportedAsOne(t *testing.T) {
 // asOurs makes a database of ours with one agent.
 func asOurs(t *testing.T, path string) {
 	t.Helper()
-	s, err := sqlite.Open(t.Context(), path)
+	s, err := sqlite.Open(t.Context(), path, nil)
 	require.NoError(t, err)
 	sessiontest.PutAgent(t, s, session.Agent{ID: "a1", Hostname: "ws1", State: dcvix.AgentRegistered})
 	require.NoError(t, s.Close())
@@ -264,7 +264,7 @@ func TestADamagedRegisterOfOursIsStillRefused(t *testing.T) {
 			asOurs(t, path)
 			spoil(t, path, from)
 			assert.Empty(t, told(t, path))
-			s, err := sqlite.Open(t.Context(), path)
+			s, err := sqlite.Open(t.Context(), path, nil)
 			if err == nil { // what is damaged is read later
 				_, err = s.Agents(t.Context())
 				require.NoError(t, s.Close())

@@ -6,7 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"io/fs"
+	"log/slog"
 	"net/url"
 	"os"
 	"strconv"
@@ -15,6 +15,7 @@ import (
 	driver "modernc.org/sqlite" // registers itself as "sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
+	"github.com/dcvix/dcvix/internal/private"
 	"github.com/dcvix/dcvix/session"
 	"github.com/dcvix/dcvix/session/internal/sqlstore"
 )
@@ -29,14 +30,15 @@ type Store struct {
 }
 
 // Open opens the database at path, or creates it, readable by its owner alone,
-// and brings its schema up to date. Others' permissions on an existing file are
-// taken away. A path that may hold a database of the 0.1 generation goes through
-// [Import01] first; Open refuses one whose import was interrupted.
-func Open(ctx context.Context, path string) (*Store, error) {
+// and brings its schema up to date. Rights of others on an existing file are taken
+// away, which the logger is told (nil means slog.Default()). A path that may hold a
+// database of the 0.1 generation goes through [Import01] first; Open refuses one
+// whose import was interrupted.
+func Open(ctx context.Context, path string, logger *slog.Logger) (*Store, error) {
 	if interrupted(path) {
 		return nil, fmt.Errorf("%s is being imported and that was interrupted: call Import01 before Open", path)
 	}
-	return open(ctx, path, "full")
+	return open(ctx, path, "full", logger)
 }
 
 // applicationID marks a database as ours, "dcvx" in ASCII. It stands in the
@@ -44,8 +46,14 @@ func Open(ctx context.Context, path string) (*Store, error) {
 // (https://www.sqlite.org/fileformat2.html#application_id).
 const applicationID = 0x64637678
 
-func open(ctx context.Context, path, synchronous string) (*Store, error) {
-	if err := private(path); err != nil {
+func open(ctx context.Context, path, synchronous string, logger *slog.Logger) (*Store, error) {
+	if logger == nil {
+		logger = slog.Default()
+	}
+	if err := create(path); err != nil {
+		return nil, err
+	}
+	if err := tighten(ctx, path, logger); err != nil {
 		return nil, err
 	}
 	db, err := sql.Open("sqlite", dsn(path, synchronous))
@@ -59,6 +67,15 @@ func open(ctx context.Context, path, synchronous string) (*Store, error) {
 		return nil, errors.Join(unusable(path, err), db.Close())
 	}
 	if err := mark(ctx, db); err != nil {
+		return nil, errors.Join(unusable(path, err), db.Close())
+	}
+	// On Windows SQLite's side files have the access list of their folder.
+	if err := tighten(ctx, path, logger); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	// What a process committed that was killed before it synchronised is there to
+	// be read from now on, so it has to last.
+	if _, err := db.ExecContext(ctx, `PRAGMA wal_checkpoint(passive)`); err != nil {
 		return nil, errors.Join(unusable(path, err), db.Close())
 	}
 	return &Store{Store: store, db: db}, nil
@@ -108,19 +125,28 @@ func uri(path string, q url.Values) string {
 	return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: q.Encode()}).String()
 }
 
-// private creates the file 0600 before SQLite does with the process's umask; its
-// side files get the same mode. An existing one is tightened.
-func private(path string) error {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+// create makes the file, its owner's alone, before SQLite does with the process's
+// umask. On Unix SQLite gives its side files the same permissions.
+func create(path string) error {
+	f, err := private.OpenFile(path, os.O_RDWR|os.O_CREATE)
+	if err == nil {
+		err = f.Close()
+	}
 	if err != nil {
 		return fmt.Errorf("open database: %w", err)
 	}
-	if err := f.Close(); err != nil {
-		return fmt.Errorf("open database: %w", err)
-	}
-	for _, side := range []string{"", "-wal", "-shm"} {
-		if err := os.Chmod(path+side, 0o600); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	return nil
+}
+
+// tighten takes the database and its side files from others.
+func tighten(ctx context.Context, path string, logger *slog.Logger) error {
+	for _, file := range []string{path, path + "-wal", path + "-shm"} {
+		tightened, err := private.Tighten(file)
+		if err != nil {
 			return fmt.Errorf("keep others from the database: %w", err)
+		}
+		if tightened {
+			logger.WarnContext(ctx, "database was open to others, it is its owner's alone now", slog.String("file", file))
 		}
 	}
 	return nil

@@ -8,11 +8,13 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/dcvix/dcvix/cmd/internal/datadir"
+	"github.com/dcvix/dcvix/internal/private"
 )
 
 // A UsageError is a mistake in the command line or the configuration, as opposed
@@ -45,13 +47,14 @@ func NoWords(_ *cobra.Command, args []string) error {
 	return nil
 }
 
-// TwoDashes writes -conf, -version and -help, the spelling of the 0.1
-// generation, with two dashes. It leaves alone what follows "--".
-func TwoDashes(args []string) []string {
+// TwoDashes writes -conf, -version, -help and the given names, the spelling of the
+// 0.1 generation, with two dashes. It leaves alone what follows "--".
+func TwoDashes(args []string, names ...string) []string {
+	names = append([]string{"conf", "version", "help"}, names...)
 	out := make([]string, len(args))
 	for i, arg := range args {
 		name, _, _ := strings.Cut(arg, "=")
-		if name == "-conf" || name == "-version" || name == "-help" {
+		if short, one := strings.CutPrefix(name, "-"); one && slices.Contains(names, short) {
 			arg = "-" + arg
 		}
 		out[i] = arg
@@ -73,7 +76,7 @@ func WriteConfig(d Defaults, path string) error {
 	if err := d.WriteDefault(&b); err != nil {
 		return err
 	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := private.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL)
 	if errors.Is(err, fs.ErrExist) {
 		return Usage(fmt.Errorf("%s is there already: remove it, or write to another path", path))
 	}

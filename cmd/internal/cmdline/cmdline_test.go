@@ -16,12 +16,13 @@ import (
 
 func TestTwoDashes(t *testing.T) {
 	for name, tt := range map[string]struct{ given, want []string }{
+		"a program's own":    {[]string{"-revoke-agent", "x", "-revoke-agent=y", "-revoke"}, []string{"--revoke-agent", "x", "--revoke-agent=y", "-revoke"}},
 		"the older spelling": {[]string{"-conf", "x", "-version", "-conf=y", "-help"}, []string{"--conf", "x", "--version", "--conf=y", "--help"}},
 		"ours":               {[]string{"--conf", "-c", "-confusion"}, []string{"--conf", "-c", "-confusion"}},
 		"after two dashes":   {[]string{"-conf", "--", "-conf"}, []string{"--conf", "--", "-conf"}},
 		"nothing":            {[]string{}, []string{}},
 	} {
-		t.Run(name, func(t *testing.T) { assert.Equal(t, tt.want, cmdline.TwoDashes(tt.given)) })
+		t.Run(name, func(t *testing.T) { assert.Equal(t, tt.want, cmdline.TwoDashes(tt.given, "revoke-agent")) })
 	}
 }
 

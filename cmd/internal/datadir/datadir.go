@@ -10,6 +10,9 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"github.com/dcvix/dcvix/internal/durable"
+	"github.com/dcvix/dcvix/internal/private"
 )
 
 // ErrInUse says that another process holds the folder.
@@ -23,7 +26,7 @@ type Dir struct {
 	lock *os.File
 }
 
-// Open makes the folder (0700) when it does not exist, sees that it can be
+// Open makes the folder, its owner's alone, when it does not exist, sees that it can be
 // written and takes its lock, which ends with the process however that ends. An
 // error wraps [ErrInUse] when another process holds the lock. Where is the place
 // in the configuration that names the folder: errors say it.
@@ -31,10 +34,10 @@ func Open(path, where string) (*Dir, error) {
 	unusable := func(err error) error {
 		return fmt.Errorf("the data folder cannot be used: %w (%s)", Explain(err), where)
 	}
-	if err := os.MkdirAll(path, 0o700); err != nil {
+	if err := durable.MakeFolder(path); err != nil {
 		return nil, unusable(err)
 	}
-	f, err := os.OpenFile(filepath.Join(path, lockFile), os.O_RDWR|os.O_CREATE, 0o600)
+	f, err := private.OpenFile(filepath.Join(path, lockFile), os.O_RDWR|os.O_CREATE)
 	if err != nil {
 		return nil, unusable(err)
 	}

@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+
+	"github.com/dcvix/dcvix/internal/private"
 )
 
 // maxFile is the size in bytes at which a log file is full.
@@ -72,13 +74,13 @@ func (f *file) Close() error {
 }
 
 func (f *file) open() error {
-	current, err := os.OpenFile(f.path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	current, err := private.OpenFile(f.path, os.O_APPEND|os.O_CREATE|os.O_WRONLY)
 	if err != nil {
 		return err
 	}
 	info, err := current.Stat()
-	if err == nil && info.Mode().Perm()&0o077 != 0 {
-		err = current.Chmod(0o600) // a file of an older version
+	if err == nil {
+		_, err = private.Tighten(f.path) // a file of an older version
 	}
 	if err != nil {
 		_ = current.Close()

@@ -69,7 +69,9 @@ function PendingAgent({ agent, now }: { agent: Agent; now: number }) {
           </StateWord>
         )}
         {agent.orphaned_by && (
-          <StateWord tone="attention">Its host asks anew under another id: this request is left over.</StateWord>
+          <StateWord tone="attention">
+            Its host asks anew under another id: this request is left over.
+          </StateWord>
         )}
         <ErrorNote title={`${agent.hostname} was not approved`} error={approve.error} />
         {taken && (

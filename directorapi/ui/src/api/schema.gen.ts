@@ -280,6 +280,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/admin/agents/approve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Let many pending agents join
+         * @description Each agent is approved as the route for one does it, under the name it
+         *     asked for and never in the place of another. Of agents that ask for one
+         *     name the first in the list gets it.
+         */
+        post: operations["approveAgents"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/admin/agents/{guid}/approve": {
         parameters: {
             query?: never;
@@ -295,7 +317,8 @@ export interface paths {
         /**
          * Let a pending agent join
          * @description For a registered agent that wishes another host name it accepts the name.
-         *     When a registered agent holds the name already the answer is 409, unless
+         *     When a registered agent holds the name already the answer is 409, whose
+         *     sentence has both keys' fingerprints and when the agents were seen, unless
          *     `replace` says that the older is to be revoked.
          */
         post: operations["approveAgent"];
@@ -363,6 +386,43 @@ export interface paths {
         /** Let a revoked agent in again */
         post: operations["reactivateAgent"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/denials": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the agents that were denied within a day */
+        get: operations["denials"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/denials/{guid}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The agent's id. */
+                guid: components["parameters"]["GUID"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Let a denied agent ask again */
+        delete: operations["forgetDenial"];
         options?: never;
         head?: never;
         patch?: never;
@@ -599,6 +659,27 @@ export interface components {
             /** @description Revoke the registered agent that holds the name. */
             replace?: boolean;
             aliases?: string[];
+        };
+        ApproveManyRequest: {
+            guids: string[];
+        };
+        ApproveManyResponse: {
+            results: components["schemas"]["ApproveResult"][];
+        };
+        ApproveResult: {
+            guid: string;
+            /** @description What the approval of this agent alone would have been answered; 200 is approved. */
+            status: number;
+            /** @description Why it was not approved. */
+            detail?: string;
+        };
+        /** @description An agent that was sent away less than a day ago. */
+        Denial: {
+            guid: components["schemas"]["AgentID"];
+            /** @description SHA-256 of the agent's key, in the form that the agent prints on its host. */
+            fingerprint: string;
+            /** Format: date-time */
+            denied_at: string | null;
         };
         RegisterRequest: {
             /**
@@ -1239,6 +1320,34 @@ export interface operations {
             default: components["responses"]["Refused"];
         };
     };
+    approveAgents: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ApproveManyRequest"];
+            };
+        };
+        responses: {
+            /** @description What became of each agent, in the order of the request. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApproveManyResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            default: components["responses"]["Refused"];
+        };
+    };
     approveAgent: {
         parameters: {
             query?: never;
@@ -1343,6 +1452,54 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             409: components["responses"]["Conflict"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    denials: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The denials, the latest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Denial"][];
+                };
+            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    forgetDenial: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The agent's id. */
+                guid: components["parameters"]["GUID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The agent's next request makes an entry. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
             default: components["responses"]["Refused"];
         };
     };
