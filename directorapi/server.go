@@ -65,7 +65,8 @@ type Server struct {
 	cross   *http.CrossOriginProtection
 	conns   agentConns
 
-	refusals refusals
+	refusals   refusals
+	challenges *challenges
 }
 
 var _ session.AgentDropper = (*Server)(nil)
@@ -89,7 +90,10 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
-	s := &Server{cfg: cfg, certs: newCertCache(cfg.CA, cfg.Now), cross: http.NewCrossOriginProtection()}
+	s := &Server{
+		cfg: cfg, certs: newCertCache(cfg.CA, cfg.Now), cross: http.NewCrossOriginProtection(),
+		challenges: newChallenges(cfg.Tokens, cfg.Now),
+	}
 	for _, part := range []struct {
 		into *http.Handler
 		want audience

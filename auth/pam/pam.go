@@ -46,7 +46,10 @@ type Config struct {
 	ServiceDir string
 }
 
-var _ auth.Authenticator = (*Backend)(nil)
+var (
+	_ auth.Authenticator = (*Backend)(nil)
+	_ auth.HealthChecker = (*Backend)(nil)
+)
 
 // A Backend asks PAM. It is safe for concurrent use.
 type Backend struct {

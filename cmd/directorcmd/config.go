@@ -44,6 +44,7 @@ type config struct {
 	dataDirKey, portKey, authTypeKey, auditBytesKey *inifile.Key
 
 	log      logging.Config
+	otp      otpConfig
 	backends map[string]BackendOpener
 }
 
@@ -54,6 +55,7 @@ func newConfig(backends map[string]BackendFactory) *config {
 		c.backends[name] = backends[name](c.set.Section(name + "_auth"))
 	}
 	c.declareReserved(backends)
+	c.otp.declare(c.set)
 	h := c.set.Section("housekeeper")
 	h.Duration(&c.housekeeping, "housekeeper_frequency", 40*time.Second, "how often hosts that fell silent are looked for").Between(time.Second, 24*time.Hour)
 	h.Duration(&c.maxAge, "max_age", 30*time.Second, "silence after which a host is shown as silent; never less than two and a half of its report intervals")
@@ -87,7 +89,7 @@ func (c *config) declareDirector(backends map[string]BackendFactory) {
 func reserved() map[string][]string {
 	return map[string][]string{
 		"pam":    {"pam_service_name"},
-		"ldap":   {"ldap_address", "ldap_base_dn", "ldap_bind_user", "ldap_bind_password", "ldap_filter", "otp_type", "privacyidea_url", "privacyidea_tls_strict", "otp_external_command", "otp_external_args"},
+		"ldap":   {"ldap_address", "ldap_base_dn", "ldap_bind_user", "ldap_bind_password", "ldap_filter"},
 		"radius": {"radius_server", "radius_port", "radius_secret"},
 	}
 }

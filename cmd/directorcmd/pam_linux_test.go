@@ -13,6 +13,7 @@ import (
 	"github.com/dcvix/dcvix"
 	"github.com/dcvix/dcvix/auth/pam"
 	"github.com/dcvix/dcvix/cmd/directorcmd"
+	"github.com/dcvix/dcvix/directorapi/client"
 )
 
 func TestADirectorThatCannotAskPAMDoesNotStart(t *testing.T) {
@@ -59,7 +60,7 @@ func TestPeopleLogInThroughPAM(t *testing.T) {
 		lacking("pam_matrix is missing: install libpam-wrapper (scripts/need pam)")
 	}
 	dir := t.TempDir()
-	helper, passwords := filepath.Join(dir, pam.HelperName), filepath.Join(dir, "passwords")
+	helper, passwords, codes := filepath.Join(dir, pam.HelperName), filepath.Join(dir, "passwords"), filepath.Join(dir, "codes")
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", helper, "../dcvix-pam-helper")
 	build.Env = append(os.Environ(), "CGO_ENABLED=1")
 	if out, err := build.CombinedOutput(); err != nil {
@@ -67,17 +68,22 @@ func TestPeopleLogInThroughPAM(t *testing.T) {
 	}
 	service := fmt.Sprintf("dcvix-test-%d", os.Getpid())
 	require.NoError(t, os.WriteFile(passwords, []byte("alice:"+password+":"+service+"\n"), 0o600))
+	require.NoError(t, os.WriteFile(codes, []byte("alice:123456:"+service+"\n"), 0o600))
 	file := filepath.Join("/etc/pam.d", service)
-	line := " required " + matrix[0] + " passdb=" + passwords + "\n"
+	lines := fmt.Sprintf("auth requisite %[1]s passdb=%[2]s\nauth required %[1]s passdb=%[3]s\naccount required %[1]s passdb=%[2]s\n", matrix[0], passwords, codes)
 	t.Cleanup(func() { _ = os.Remove(file) })
-	require.NoError(t, os.WriteFile(file, []byte("auth"+line+"account"+line), 0o644))
+	require.NoError(t, os.WriteFile(file, []byte(lines), 0o644))
 	path := conf(t, "auth_type = pam", "[pam_auth]\npam_service_name = "+service+"\npam_helper = "+helper+"\n")
 	setUsers(t, path, `[{"id": "alice", "workstations": ["ws1"]}]`)
 	r, address := start(t, process(t, "--conf", path))
 
 	alice := person(t, path, address)
 	require.Error(t, alice.Login(t.Context(), dcvix.LoginRequest{UserID: "alice", Password: secret}))
-	require.NoError(t, alice.Login(t.Context(), dcvix.LoginRequest{UserID: "alice", Password: password}))
+	var asked *client.ChallengeError
+	require.ErrorAs(t, alice.Login(t.Context(), dcvix.LoginRequest{UserID: "alice", Password: password}), &asked)
+	assert.Equal(t, "Password:", asked.Prompt)
+	require.NoError(t, alice.Login(t.Context(), dcvix.LoginRequest{UserID: "alice", Password: password, OTP: "123456", Challenge: asked.Challenge}))
+	require.NoError(t, person(t, path, address).Login(t.Context(), dcvix.LoginRequest{UserID: "alice", Password: password, OTP: "123456"}), "both at once")
 	servers, err := alice.Servers(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, []string{"ws1"}, servers)
