@@ -24,8 +24,12 @@ run: build-demo ## Run the whole system on this machine; Ctrl-C stops it, state 
 	@bin/demo -dir .run -bin bin
 
 .PHONY: build
-build: ## Build the three programs into bin/
+build: pam-helper ## Build the three programs into bin/, and PAM's helper where that can be built
 	@for p in $(PROGRAMS); do CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/$$p || exit 1; done
+
+.PHONY: pam-helper
+pam-helper: ## Build dcvix-pam-helper into bin/; it needs a C compiler and libpam0g-dev
+	@GO=$(GO) LDFLAGS='$(LDFLAGS)' scripts/pam-helper
 
 .PHONY: build-demo
 build-demo: build
@@ -45,18 +49,18 @@ test-long: need-test ## Run the long tests in their full form, and each fuzz tar
 	@$(MAKE) fuzz
 
 .PHONY: fuzz
-fuzz: ## Fuzz every target for FUZZTIME (30s)
+fuzz: need-pam ## Fuzz every target for FUZZTIME (30s)
 	@GO=$(GO) FUZZTIME=$(FUZZTIME) scripts/fuzz
 
 .PHONY: bench
-bench: ## Run the benchmarks six times and summarise them with benchstat
+bench: need-pam ## Run the benchmarks six times and summarise them with benchstat
 	@mkdir -p $(TOOLS)
 	@test -x $(TOOLS)/benchstat || GOBIN=$(TOOLS) $(GO) install $(BENCHSTAT)
 	@$(GO) test -run '^$$' -bench . -count 6 -benchtime 200ms ./... | tee $(TOOLS)/bench.txt | grep -E '^(ok|FAIL|---)' || true
 	@$(TOOLS)/benchstat $(TOOLS)/bench.txt
 
 .PHONY: lint
-lint: ## Check style and architecture with golangci-lint
+lint: need-pam ## Check style and architecture with golangci-lint
 	@mkdir -p $(TOOLS)
 	@test -x $(TOOLS)/golangci-lint || GOBIN=$(TOOLS) $(GO) install $(LINT)
 	@$(TOOLS)/golangci-lint run ./...
@@ -74,8 +78,10 @@ images: need-test need-node ## Make the pictures in docs/images anew
 	@test -d directorapi/ui/node_modules || (cd directorapi/ui && . ../../scripts/env && npm ci --loglevel error --no-audit --no-fund)
 	@DCVIX_IMAGES=1 CI=true $(GO) test -count=1 -run TestTheWalk ./examples/demo
 
-.PHONY: need-test need-node
-need-test:
+.PHONY: need-test need-pam need-node
+need-test: need-pam
 	@scripts/need gcc chromium openssl strace slapd freeradius
+need-pam:
+	@scripts/need gcc pam
 need-node:
 	@scripts/need node

@@ -29,6 +29,7 @@ func Backends() map[string]BackendFactory {
 	return map[string]BackendFactory{
 		"external": externalBackend,
 		"ldap":     ldapBackend,
+		"pam":      pamBackend,
 		"radius":   radiusBackend,
 	}
 }

@@ -207,7 +207,6 @@ func TestMistakesInTheConfigurationAreOneSentenceEachAndWriteNothing(t *testing.
 		"an unknown section":          {tail: "[directors]\n", want: []string{"did you mean [director]?"}},
 		"an unknown variable":         {env: "DCVIX_DIRECTOR_AUTH_TIPE=pam", want: []string{"did you mean DCVIX_DIRECTOR_AUTH_TYPE?"}},
 		"a misspelt auth_type":        {more: "auth_type = externl", want: []string{"auth_type", `"externl"`, "did you mean external?"}},
-		"an auth_type not built in":   {more: "auth_type = pam # for now", want: []string{"auth_type = pam is not in this build, which has: external, ldap, radius", "dcvix-director.conf:6: auth_type"}},
 		"a port that is a word":       {more: "director_port = https", want: []string{"director_port", `"https" is not a whole number`}},
 		"a port out of range":         {more: "director_port = 70000", want: []string{"director_port", "0 to 65535"}},
 		"no agents at all":            {more: "pending_max = 0", want: []string{"pending_max", "1 to 1000000"}},
@@ -399,13 +398,28 @@ func TestDefaultConfigurationGivesTheDefaults(t *testing.T) {
 	assert.Equal(t, text, again)
 }
 
+func TestABackendThatThisBuildLacksIsNamed(t *testing.T) {
+	backends := directorcmd.Backends()
+	delete(backends, "pam")
+	var stderr bytes.Buffer
+	code := directorcmd.Run(t.Context(), directorcmd.Options{
+		Backends: backends, Args: []string{"--conf", conf(t, "auth_type = pam # for now", "[pam_auth]\npam_service_name = login\n")}, Environ: []string{}, Stderr: &stderr,
+	})
+	assert.Equal(t, directorcmd.ExitUsage, code)
+	assert.Regexp(t, `(?m)^dcvix-director: auth_type = pam is not in this build, which has: external, ldap, radius: choose one of these \(.*dcvix-director.conf:6: auth_type\)$`, stderr.String())
+}
+
 func TestWithoutAFileTheDefaultsCountAndSayWhatTheyLack(t *testing.T) {
 	cmd := process(t)
-	cmd.Env = append(cmd.Env, "DCVIX_DIRECTOR_DATA_DIR="+filepath.Join(t.TempDir(), "data"))
+	cmd.Env = append(cmd.Env, "DCVIX_DIRECTOR_DATA_DIR="+filepath.Join(t.TempDir(), "data"), "DCVIX_PAM_AUTH_PAM_HELPER=/nothing/here")
 	got := finish(t, cmd)
 	assert.Equal(t, directorcmd.ExitUsage, got.code)
 	assert.Contains(t, got.stderr, "no configuration file was found, the defaults are used: write one with --write-config")
-	assert.Contains(t, got.sentence(t), "auth_type = pam is not in this build, which has: external, ldap, radius: choose one of these (dcvix-director.conf: [director] auth_type)")
+	want := "[pam_auth]: PAM is not built in, it is there on Linux alone: choose another auth_type"
+	if runtime.GOOS == "linux" {
+		want = "[pam_auth]: the PAM helper is missing, there is no /nothing/here: install it there, or say where it is (pam_helper)"
+	}
+	assert.Contains(t, got.sentence(t), want)
 }
 
 func TestUnknownKeysAreWarningsWhenLenient(t *testing.T) {
