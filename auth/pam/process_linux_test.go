@@ -89,8 +89,8 @@ func TestTheCallersLeavingEndsIt(t *testing.T) {
 		}()
 	}
 	require.Eventually(t, func() bool {
-		_, err := os.Stat(file)
-		return err == nil
+		text, err := os.ReadFile(file)
+		return err == nil && len(strings.Fields(string(text))) == 1
 	}, 20*time.Second, time.Millisecond)
 	cancel()
 	for range 2 {
@@ -115,8 +115,8 @@ func TestTheEndOfTheDirectorEndsItsHelpers(t *testing.T) {
 	_, err = stdin.Write(line)
 	require.NoError(t, err)
 	require.Eventually(t, func() bool {
-		_, err := os.Stat(file)
-		return err == nil
+		text, err := os.ReadFile(file)
+		return err == nil && len(strings.Fields(string(text))) == 1
 	}, 20*time.Second, time.Millisecond)
 
 	require.NoError(t, stdin.Close())
@@ -264,8 +264,8 @@ func TestSecretsAreNowhereToBeSeen(t *testing.T) {
 		failed <- err
 	}()
 	require.Eventually(t, func() bool {
-		_, err := os.Stat(file)
-		return err == nil
+		text, err := os.ReadFile(file)
+		return err == nil && len(strings.Fields(string(text))) == 1
 	}, 20*time.Second, time.Millisecond)
 	pids := children()
 	require.Len(t, pids, 1)
