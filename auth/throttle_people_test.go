@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,16 +21,20 @@ import (
 func attack(t *testing.T, d *door, addresses int, from func(int) string, user func() string) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
+	var guessing sync.WaitGroup
 	for i := range addresses {
-		go func() {
+		guessing.Go(func() {
 			for ctx.Err() == nil {
 				d.guess(t, user(), from(i))
 				time.Sleep(time.Second + time.Duration(addresses)*20*time.Millisecond)
 			}
-		}()
+		})
 	}
 	time.Sleep(30 * time.Minute)
-	return func() { cancel(); synctest.Wait(); time.Sleep(time.Second) }
+	return func() {
+		cancel()
+		guessing.Wait()
+	}
 }
 
 // patiently tries a good login until it is taken, as often as a person does who
@@ -52,10 +58,6 @@ func (d *door) patiently(t *testing.T, user, address string, most time.Duration)
 func TestAStrangerLocksNobodyOut(t *testing.T) {
 	const home = "192.0.2.1"
 	alice := func() string { return "alice" }
-	anybody := func() func() string {
-		n := 0
-		return func() string { n++; return fmt.Sprint("user", n%500) }
-	}
 	tests := map[string]struct {
 		addresses int
 		from      func(int) string
@@ -66,7 +68,7 @@ func TestAStrangerLocksNobodyOut(t *testing.T) {
 		"who hammers at her name from one address":                             {addresses: 1, from: address, user: alice},
 		"who hammers at her name from two addresses":                           {addresses: 2, from: address, user: alice},
 		"who hammers at her name from a thousand, when she is at home":         {addresses: 1000, from: address, user: alice, known: true},
-		"who hammers at all names from her address, when she was there before": {addresses: 1, from: func(int) string { return home }, user: anybody(), known: true},
+		"who hammers at all names from her address, when she was there before": {addresses: 1, from: func(int) string { return home }, user: few(500), known: true},
 		"who hammers at her name from ten addresses, when she is at a new one": {addresses: 10, from: address, user: alice, most: 4 * time.Hour},
 		"who hammers at one name from her address, when she is new there":      {addresses: 1, from: func(int) string { return home }, user: func() string { return "bob" }, most: 0},
 		"who hammers at ten names from her address, when she is new there":     {addresses: 1, from: func(int) string { return home }, user: few(10), most: 4 * time.Hour},
@@ -90,9 +92,10 @@ func TestAStrangerLocksNobodyOut(t *testing.T) {
 	}
 }
 
-func few(n int) func() string {
-	i := 0
-	return func() string { i++; return fmt.Sprint("user", i%n) }
+// few returns one of so many names after the other.
+func few(n int64) func() string {
+	i := new(atomic.Int64)
+	return func() string { return fmt.Sprint("user", i.Add(1)%n) }
 }
 
 func TestFailuresAtAnAddressAreNotClearedByAnAccountOfOnesOwn(t *testing.T) {
