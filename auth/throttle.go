@@ -90,7 +90,7 @@ type Throttle struct {
 // A limit is how often something may be tried.
 type limit struct {
 	delays []time.Duration
-	forget time.Duration
+	span   time.Duration // after which one try is forgotten
 }
 
 // NewThrottle returns a Throttle that has counted nothing. It returns an error
@@ -134,7 +134,7 @@ func (c ThrottleConfig) limit(times int) limit {
 	for d := firstDelay; d < c.MaxDelay; d *= 2 {
 		delays = append(delays, d)
 	}
-	return limit{delays: append(delays, c.MaxDelay), forget: max(c.Window/time.Duration(free), 1)}
+	return limit{delays: append(delays, c.MaxDelay), span: max(c.Window/time.Duration(free), 1)}
 }
 
 // Around returns an Authenticator that asks a within the limits. All that one
@@ -195,10 +195,10 @@ func (t *Throttle) counts(c Credentials) (pair string, all []count) {
 // take takes a try of all counts, or of none and returns how long to wait.
 func (t *Throttle) take(ctx context.Context, counts []count) time.Duration {
 	for i, c := range counts {
-		wait, err := t.cfg.Counters.Take(ctx, c.key, c.by, c.delays, c.forget)
+		wait, err := t.cfg.Counters.Take(ctx, c.key, c.by, c.delays, c.span)
 		if err != nil {
 			t.cfg.Logger.ErrorContext(ctx, "login counters do not answer, those of this director count alone", slog.Any("err", err))
-			wait, _ = t.local.Take(ctx, c.key, c.by, c.delays, c.forget) // never fails
+			wait, _ = t.local.Take(ctx, c.key, c.by, c.delays, c.span) // never fails
 		}
 		if wait > 0 {
 			t.giveBack(ctx, counts[:i])
@@ -217,11 +217,11 @@ func (t *Throttle) giveBack(ctx context.Context, counts []count) {
 
 func (t *Throttle) forget(ctx context.Context, c count, all bool) {
 	ctx = context.WithoutCancel(ctx)
-	if err := t.cfg.Counters.Forget(ctx, c.key, all, c.limit.forget); err != nil {
+	if err := t.cfg.Counters.Forget(ctx, c.key, all, c.span); err != nil {
 		t.cfg.Logger.ErrorContext(ctx, "login counters do not answer, a good login counts as a failed one", slog.Any("err", err))
 	}
 	if t.cfg.Counters != Counters(t.local) {
-		_ = t.local.Forget(ctx, c.key, all, c.limit.forget) // never fails
+		_ = t.local.Forget(ctx, c.key, all, c.span) // never fails
 	}
 }
 

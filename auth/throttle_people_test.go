@@ -25,7 +25,7 @@ func attack(t *testing.T, d *door, addresses int, from func(int) string, user fu
 	for i := range addresses {
 		guessing.Go(func() {
 			for ctx.Err() == nil {
-				d.guess(t, user(), from(i))
+				d.guess(t, user(), from(i)) //nolint:contextcheck // a guess has the test's own
 				time.Sleep(time.Second + time.Duration(addresses)*20*time.Millisecond)
 			}
 		})

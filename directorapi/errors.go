@@ -51,8 +51,8 @@ func faultOf(err error) fault {
 		return nameTaken(taken)
 	}
 	if early := (*auth.ThrottledError)(nil); errors.As(err, &early) {
-		return fault{http.StatusTooManyRequests, dcvix.CodeTooMany,
-			fmt.Sprintf("Too many logins failed: wait %d s, then try again.", seconds(early.RetryAfter))}
+		detail := fmt.Sprintf("Too many logins failed: wait %d s, then try again.", seconds(early.RetryAfter))
+		return fault{http.StatusTooManyRequests, dcvix.CodeTooMany, detail}
 	}
 	if he := (*echo.HTTPError)(nil); errors.As(err, &he) {
 		return routerFault(he.Code)

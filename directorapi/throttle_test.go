@@ -220,7 +220,7 @@ func BenchmarkLoginUnderAttack(b *testing.B) {
 					for n := 0; ctx.Err() == nil; n++ {
 						<-tick.C
 						// The refusal waits, the guesser does not.
-						guessing.Go(func() { logIn(b, s, fmt.Sprintf("10.1.%d.%d", i, n%250), "user"+strconv.Itoa(n), "guess") })
+						guessing.Go(func() { logIn(b, s, fmt.Sprintf("10.1.%d.%d", i, n%250), "user"+strconv.Itoa(n), "guess") }) //nolint:contextcheck // a login has the test's own
 					}
 				})
 			}

@@ -52,9 +52,10 @@ func (c *counting) take(key string, want time.Duration) {
 	}
 }
 
-func (c *counting) forget(key string, all bool) {
+// forget is of the key "a".
+func (c *counting) forget(all bool) {
 	c.t.Helper()
-	if err := c.Forget(c.t.Context(), key, all, time.Minute); err != nil {
+	if err := c.Forget(c.t.Context(), "a", all, time.Minute); err != nil {
 		c.t.Fatalf("forget: %v", err)
 	}
 }
@@ -91,22 +92,22 @@ func testTriesAreForgotten(_ *testing.T, c *counting) {
 }
 
 func testOneIsTakenBack(_ *testing.T, c *counting) {
-	c.forget("a", false)
+	c.forget(false)
 	for range 3 {
 		c.take("a", 0)
 	}
-	c.forget("a", false)
+	c.forget(false)
 	c.take("a", 0) // costs a second once more
 	c.take("a", time.Second)
 }
 
 func testAllAreTakenBack(_ *testing.T, c *counting) {
-	c.forget("a", true)
+	c.forget(true)
 	for range 3 {
 		for range 3 {
 			c.take("a", 0)
 		}
-		c.forget("a", true)
+		c.forget(true)
 	}
 }
 
@@ -116,7 +117,7 @@ func testKeysAreApart(_ *testing.T, c *counting) {
 			c.take(key, 0)
 		}
 	}
-	c.forget("a", true)
+	c.forget(true)
 	c.take("b", time.Second)
 }
 

@@ -78,13 +78,14 @@ func (a *asker) line(prompt string) (auth.Secret, error) {
 	var line []byte
 	for {
 		b, err := a.lines.ReadByte()
-		if errors.Is(err, io.EOF) && len(line) == 0 {
+		end := errors.Is(err, io.EOF)
+		switch {
+		case end && len(line) == 0:
 			return "", cmdline.Usage(fmt.Errorf("standard input has no line for this: %s", plain(prompt)))
-		}
-		if err != nil && !errors.Is(err, io.EOF) {
+		case err != nil && !end:
 			return "", fmt.Errorf("read standard input: %w", err)
 		}
-		if err != nil || b == '\n' {
+		if end || b == '\n' {
 			return auth.Secret(strings.TrimSuffix(string(line), "\r")), nil
 		}
 		if line = append(line, b); len(line) > maxSecret {

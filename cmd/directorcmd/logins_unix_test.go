@@ -119,7 +119,7 @@ func TestNoSecretOfALoginIsInALogOrAFile(t *testing.T) {
 			logIn(t, path, address, req) // the later ones are throttled
 		}
 	}
-	for _, route := range []string{dcvix.PathSessions, dcvix.PathUserConnectionToken + "?sessionId=hunter2-secret&serverId=ws1"} {
+	for _, route := range []string{dcvix.PathSessions, dcvix.PathUserConnectionToken + "?sessionId=s9&serverId=ws1"} {
 		ask(t, path, address, http.MethodGet, route, sealed)
 	}
 	ask(t, path, address, http.MethodGet, dcvix.PathAuthHealth, sealed[:len(sealed)-1])

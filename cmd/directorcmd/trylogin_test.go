@@ -23,7 +23,7 @@ import (
 // odd is a login backend that does what the password says.
 func odd(*directorcmd.Section) directorcmd.BackendOpener {
 	return func(_ context.Context, logger *slog.Logger) (auth.Authenticator, error) {
-		return auth.AuthenticatorFunc(func(_ context.Context, c auth.Credentials) (auth.Identity, error) {
+		return auth.AuthenticatorFunc(func(ctx context.Context, c auth.Credentials) (auth.Identity, error) {
 			switch string(c.Password) {
 			case "good":
 				return auth.Identity{User: "Alice", Groups: []string{"cad", "staff\x1b[31m"}}, nil
@@ -47,7 +47,7 @@ func odd(*directorcmd.Section) directorcmd.BackendOpener {
 			case "nonsense":
 				return auth.Identity{User: "a\nb"}, nil
 			}
-			logger.Info("the directory does not know the user")
+			logger.InfoContext(ctx, "the directory does not know the user")
 			return auth.Identity{}, auth.ErrInvalidCredentials
 		}), nil
 	}
