@@ -76,6 +76,6 @@ images: need-test need-node ## Make the pictures in docs/images anew
 
 .PHONY: need-test need-node
 need-test:
-	@scripts/need gcc chromium openssl
+	@scripts/need gcc chromium openssl strace slapd freeradius
 need-node:
 	@scripts/need node

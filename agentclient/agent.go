@@ -9,10 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/url"
 	"slices"
-	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -58,7 +55,12 @@ type Stats interface {
 // Stats are required.
 type Config struct {
 	DirectorURL string // https://host[:port][/prefix]; port 8445 when there is none
-	StateDir    string // folder of key and certificates; made (0700) when it does not exist
+	// OtherDirectorURLs are further ways to the director, or to others that share
+	// its CA and its register. They are tried in order when one fails; the one that
+	// answers is kept until it fails.
+	OtherDirectorURLs []string
+
+	StateDir string // folder of key and certificates; made (0700) when it does not exist
 
 	Hostname    string   // name of this host that the director shall know
 	OtherNames  []string // further names of this host for its certificate: short, with domain
@@ -88,25 +90,25 @@ type Config struct {
 // An Agent keeps one host in touch with its director. Its methods are safe for
 // concurrent use; Run may be called once.
 type Agent struct {
-	cfg      Config
-	director *url.URL        // without a slash at its end
-	host     string          // of director, as its certificate must name it
-	hostname dcvix.Hostname  // ours
-	pin      *ca.Fingerprint // nil means none
-	client   *http.Client    // to the director, with the trust of trust.go
-	handler  http.Handler    // of the director's calls
-	creating chan struct{}   // holds one element while a session is created or closed
-	kick     chan struct{}   // holds one element when a report is due at once
-	started  atomic.Bool
-	identity identity // set by Run before anything reads it
-	anchor   atomic.Pointer[x509.Certificate]
-	pair     atomic.Pointer[tls.Certificate] // the newest; its Leaf is set
-	look     atomic.Int64                    // nanoseconds between looks whether to renew
+	cfg       Config
+	directors []*director     // at least one
+	current   atomic.Int64    // index of the director that is asked first
+	hostname  dcvix.Hostname  // ours
+	pin       *ca.Fingerprint // nil means none
+	handler   http.Handler    // of the director's calls
+	creating  chan struct{}   // holds one element while a session is created or closed
+	kick      chan struct{}   // holds one element when a report is due at once
+	started   atomic.Bool
+	identity  identity // set by Run before anything reads it
+	anchor    atomic.Pointer[x509.Certificate]
+	pair      atomic.Pointer[tls.Certificate] // the newest; its Leaf is set
+	look      atomic.Int64                    // nanoseconds between looks whether to renew
 
 	mu       sync.Mutex // guards what follows
 	status   Status
 	seenCA   string // fingerprint of the CA seen while none was trusted
 	sessions lastSessions
+	refusal  time.Time // when a caller's refusal was last logged
 }
 
 // New returns an Agent. It starts nothing and reads no file: call [Agent.Run].
@@ -119,12 +121,12 @@ func New(cfg Config) (*Agent, error) {
 	}
 	cfg.Tags = slices.Clone(cfg.Tags)
 	cfg.OtherNames = slices.Clone(cfg.OtherNames)
+	cfg.OtherDirectorURLs = slices.Clone(cfg.OtherDirectorURLs)
 	a.cfg = withDefaults(cfg)
 	if err := a.check(); err != nil {
 		return nil, fmt.Errorf("agentclient: %w", err)
 	}
 	a.look.Store(int64(defaultLook))
-	a.client = a.newClient()
 	a.handler = a.routes()
 	return a, nil
 }
@@ -160,17 +162,14 @@ func (a *Agent) check() error {
 			wrong = append(wrong, fmt.Errorf("Config needs %s", field))
 		}
 	}
-	director, err := url.Parse(a.cfg.DirectorURL)
-	switch {
-	case err != nil || director.Scheme != "https" || director.Hostname() == "" || director.User != nil || director.RawQuery != "":
-		wrong = append(wrong, fmt.Errorf("the director's URL is %q: give it as https://host:port", a.cfg.DirectorURL))
-	default:
-		director.Path = strings.TrimRight(director.Path, "/")
-		if director.Port() == "" {
-			director.Host = net.JoinHostPort(director.Hostname(), strconv.Itoa(DefaultDirectorPort))
+	for _, raw := range append([]string{a.cfg.DirectorURL}, a.cfg.OtherDirectorURLs...) {
+		d, err := a.newDirector(raw)
+		if err != nil {
+			wrong = append(wrong, err)
 		}
-		a.director, a.host = director, director.Hostname()
+		a.directors = append(a.directors, d)
 	}
+	var err error
 	if a.hostname, err = dcvix.ParseHostname(a.cfg.Hostname); err != nil {
 		wrong = append(wrong, fmt.Errorf("the name of this host: %w", err))
 	}
@@ -198,7 +197,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	if a.started.Swap(true) {
 		return errors.New("agentclient: Run was called twice")
 	}
-	defer a.client.CloseIdleConnections()
+	defer a.closeIdle()
 	if err := a.open(ctx); err != nil {
 		return err
 	}

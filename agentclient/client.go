@@ -37,6 +37,12 @@ func (r *refusal) Error() string {
 	return fmt.Sprintf("the director answers with status %d: %s", r.status, r.text)
 }
 
+// refusedWith says whether err is an answer of the director with that status.
+func refusedWith(err error, status int) bool {
+	refused, ok := errors.AsType[*refusal](err)
+	return ok && refused.status == status
+}
+
 type reply struct {
 	status int
 	body   []byte
@@ -46,30 +52,15 @@ type reply struct {
 // refusal returns the error for an answer other than 200.
 func (r reply) refusal() error { return &refusal{status: r.status, text: clean(string(r.body))} }
 
-func (a *Agent) newClient() *http.Client {
-	return &http.Client{
-		CheckRedirect: noRedirect,
-		Transport: &http.Transport{ // no proxy: the director is near, and the trust is between the two
-			DialContext:            a.cfg.Dial,
-			TLSClientConfig:        a.clientTLS(a.verifyDirector),
-			TLSHandshakeTimeout:    callLimit,
-			MaxIdleConnsPerHost:    2,
-			IdleConnTimeout:        90 * time.Second,
-			MaxResponseHeaderBytes: maxAnswer,
-			DisableCompression:     true,
-		},
-	}
-}
-
 // noRedirect keeps an answer from sending a registration token elsewhere.
 func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 // post sends JSON to the director and reads the whole answer, whatever its
 // status.
-func (a *Agent) post(ctx context.Context, path string, body []byte) (reply, error) {
+func (d *director) post(ctx context.Context, path string, body []byte) (reply, error) {
 	ctx, cancel := context.WithTimeout(ctx, callLimit)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, a.director.String()+path, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, d.url.String()+path, bytes.NewReader(body))
 	if err != nil {
 		return reply{}, err
 	}
@@ -77,7 +68,7 @@ func (a *Agent) post(ctx context.Context, path string, body []byte) (reply, erro
 	// All our calls may be repeated: net/http then tries again by itself when a
 	// kept connection turns out to be closed. An empty key is not sent.
 	req.Header["Idempotency-Key"] = nil
-	got, err := do(a.client, req)
+	got, err := do(d.client, req)
 	if err != nil && ctx.Err() != nil {
 		return reply{}, ctx.Err() // the cause, whatever broke for it
 	}
@@ -85,8 +76,8 @@ func (a *Agent) post(ctx context.Context, path string, body []byte) (reply, erro
 }
 
 // get is post without a body, over a client of its own.
-func (a *Agent) get(ctx context.Context, client *http.Client, path string) (reply, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, a.director.String()+path, http.NoBody)
+func (d *director) get(ctx context.Context, client *http.Client, path string) (reply, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, d.url.String()+path, http.NoBody)
 	if err != nil {
 		return reply{}, err
 	}
@@ -113,6 +104,7 @@ func do(client *http.Client, req *http.Request) (reply, error) {
 // ports and no addresses of single connections.
 func reason(err error) string {
 	var (
+		nobody  noAnswerError
 		trust   *trustError
 		refused *refusal
 		dns     *net.DNSError
@@ -121,6 +113,8 @@ func reason(err error) string {
 		timeout interface{ Timeout() bool }
 	)
 	switch {
+	case errors.As(err, &nobody):
+		return nobody.Error()
 	case errors.As(err, &trust):
 		return trust.Error()
 	case errors.As(err, &refused):

@@ -77,14 +77,16 @@ type director struct {
 	t   testing.TB
 	ca  *ca.Authority
 	dir string // of the CA
-	ln  *listener
 
 	mu        sync.Mutex // guards what follows
+	ln        *listener
+	server    *http.Server // of ln
 	approved  bool
 	fault     func(w http.ResponseWriter, r *http.Request) bool // true: it answered
 	look      int
 	names     []string
 	leafOnly  bool // sends no CA in the handshake
+	stale     bool // its certificate is not made anew
 	keys      map[dcvix.AgentID]ca.Fingerprint
 	registers []dcvix.RegisterRequest
 	renewals  []time.Time
@@ -96,8 +98,29 @@ func newDirector(t testing.TB) *director {
 	dir := t.TempDir()
 	authority, err := ca.Open(dir, ca.Config{})
 	require.NoError(t, err)
-	d := &director{t: t, ca: authority, dir: dir, ln: newListener(), names: []string{directorName}, keys: map[dcvix.AgentID]ca.Fingerprint{}}
-	server := &http.Server{Handler: d, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug)}
+	return directorOf(t, authority, dir)
+}
+
+// directorOf starts a director with that CA.
+func directorOf(t testing.TB, authority *ca.Authority, dir string) *director {
+	d := &director{t: t, ca: authority, dir: dir, names: []string{directorName}, keys: map[dcvix.AgentID]ca.Fingerprint{}}
+	d.comeBack()
+	t.Cleanup(d.goAway)
+	return d
+}
+
+// goAway stops the director: its connections break, and new ones are refused.
+func (d *director) goAway() {
+	d.mu.Lock()
+	server, ln := d.server, d.ln
+	d.mu.Unlock()
+	_ = ln.Close()
+	_ = server.Close()
+}
+
+// comeBack starts it, at first or again.
+func (d *director) comeBack() {
+	server, ln := &http.Server{Handler: d, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug)}, newListener()
 	conf := &tls.Config{
 		ClientAuth: tls.RequestClientCert,
 		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
@@ -106,14 +129,21 @@ func newDirector(t testing.TB) *director {
 			return d.certificate(), nil
 		},
 	}
-	go func() { _ = server.Serve(tls.NewListener(d.ln, conf)) }()
-	t.Cleanup(func() { _ = server.Close() })
-	return d
+	d.with(func(d *director) { d.server, d.ln = server, ln })
+	go func() { _ = server.Serve(tls.NewListener(ln, conf)) }()
+}
+
+// dial connects to the director as it is now.
+func (d *director) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	d.mu.Lock()
+	ln := d.ln
+	d.mu.Unlock()
+	return ln.Dial(ctx, network, address)
 }
 
 // certificate is made anew when it is old; mu is held.
 func (d *director) certificate() *tls.Certificate {
-	if d.pair.Leaf == nil || time.Until(d.pair.Leaf.NotAfter) < 30*24*time.Hour || !slices.Equal(d.pair.Leaf.DNSNames, d.names) {
+	if d.pair.Leaf == nil || !d.stale && time.Until(d.pair.Leaf.NotAfter) < 30*24*time.Hour || !slices.Equal(d.pair.Leaf.DNSNames, d.names) {
 		d.pair = catest.Issue(d.t, d.ca, dcvix.DirectorCommonName, d.names...)
 	}
 	pair := d.pair
@@ -285,6 +315,9 @@ type host struct {
 	end      func() error
 }
 
+// errNoNetwork is what a resolver says without a network.
+var errNoNetwork = &net.DNSError{Err: "no such host", Name: directorName, IsNotFound: true}
+
 // newHost returns a host whose agent is not started yet.
 func newHost(t testing.TB, d *director, change func(*agentclient.Config)) *host {
 	dcv, err := dcvclitest.New(dcvclitest.Config{})
@@ -298,7 +331,7 @@ func newHost(t testing.TB, d *director, change func(*agentclient.Config)) *host 
 		Hostname:    "ws1.lab.example",
 		DCV:         cli,
 		Stats:       agentclienttest.Stats{},
-		Dial:        h.to(d),
+		Dial:        h.to(d), // a host of a site has no d, and another dialer
 		Listen:      func(context.Context, string, string) (net.Listener, error) { return h.ln, nil },
 		Logger:      slog.New(slog.NewTextHandler(io.MultiWriter(h.log, t.Output()), &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
@@ -312,9 +345,9 @@ func newHost(t testing.TB, d *director, change func(*agentclient.Config)) *host 
 func (h *host) to(d *director) func(context.Context, string, string) (net.Conn, error) {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		if h.off.Load() {
-			return nil, &net.DNSError{Err: "no such host", Name: directorName, IsNotFound: true}
+			return nil, errNoNetwork
 		}
-		return d.ln.Dial(ctx, network, address)
+		return d.dial(ctx, network, address)
 	}
 }
 

@@ -31,7 +31,7 @@ func (a *Agent) enrol(ctx context.Context) error {
 	told := false // that we are pending
 	wait := firstPendingWait
 	for failures := 0; ; {
-		err := a.register(ctx)
+		err := a.ask(ctx, a.register)
 		switch {
 		case err == nil:
 			a.trouble(ctx, "register", nil)
@@ -62,9 +62,9 @@ func (a *Agent) enrol(ctx context.Context) error {
 }
 
 // register asks once. It returns errPending when an admin has to decide.
-func (a *Agent) register(ctx context.Context) error {
+func (a *Agent) register(ctx context.Context, d *director) error {
 	if a.pin != nil && a.anchor.Load() == nil {
-		if err := a.findPinned(ctx); err != nil {
+		if err := a.findPinned(ctx, d); err != nil {
 			return err
 		}
 	}
@@ -78,7 +78,7 @@ func (a *Agent) register(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("write the registration: %w", err)
 	}
-	answer, err := a.post(ctx, dcvix.PathAgentRegister, body)
+	answer, err := d.post(ctx, dcvix.PathAgentRegister, body)
 	if err != nil {
 		return err
 	}
@@ -93,7 +93,7 @@ func (a *Agent) register(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return a.accept(ctx, granted, answer.tls.PeerCertificates)
+	return a.accept(ctx, d, granted, answer.tls.PeerCertificates)
 }
 
 // A grant is a certificate, and with it the CA when it answers a registration.
@@ -120,18 +120,17 @@ func parseGrant(body []byte) (grant, error) {
 	return grant{chain: chain, ca: issuers[0], look: r.RenewalIntervalSeconds}, nil
 }
 
-// accept checks what was granted over a connection on which the director showed
-// that chain, and keeps it: the CA first, so that an agent that is killed in
+// accept checks what was granted over a connection on which d showed that chain, and keeps it: the CA first, so that an agent that is killed in
 // between trusts no other director when it comes back.
-func (a *Agent) accept(ctx context.Context, g grant, director []*x509.Certificate) error {
+func (a *Agent) accept(ctx context.Context, d *director, g grant, shown []*x509.Certificate) error {
 	anchor := a.anchor.Load()
 	switch {
 	case anchor == nil:
-		if director[0].CheckSignatureFrom(g.ca) != nil {
+		if shown[0].CheckSignatureFrom(g.ca) != nil {
 			return &trustError{sentence: fmt.Sprintf(
 				"the director gives the CA %s, which did not issue the certificate it shows: somebody may be in between; nothing was stored", ca.FingerprintOf(g.ca))}
 		}
-		if err := a.checkDirector(director, g.ca); err != nil {
+		if err := a.checkDirector(d, shown, g.ca); err != nil {
 			return err
 		}
 	case !anchor.Equal(g.ca):

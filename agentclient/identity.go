@@ -17,7 +17,7 @@ import (
 
 	"github.com/dcvix/dcvix"
 	"github.com/dcvix/dcvix/ca"
-	"github.com/dcvix/dcvix/internal/private"
+	"github.com/dcvix/dcvix/internal/durable"
 )
 
 // The files of an agent in its state folder.
@@ -40,7 +40,7 @@ func (a *Agent) path(file string) string { return filepath.Join(a.cfg.StateDir, 
 
 // open reads the state folder and makes what is missing.
 func (a *Agent) open(ctx context.Context) error {
-	if err := private.MkdirAll(a.cfg.StateDir); err != nil {
+	if err := durable.MakeFolder(a.cfg.StateDir); err != nil {
 		return fmt.Errorf("make the state folder: %w", err)
 	}
 	key, err := a.openKey(ctx)
@@ -91,7 +91,7 @@ func (a *Agent) wish() ca.Identity {
 
 // openKey reads the key or makes one. The director pins the key to the GUID, so
 // a new key comes with a new GUID; the old one goes first, for a process that is
-// killed in between.
+// killed or loses its power in between.
 func (a *Agent) openKey(ctx context.Context) (crypto.Signer, error) {
 	path := a.path(KeyFile)
 	key, err := ca.ReadKeyFile(path)
@@ -102,7 +102,7 @@ func (a *Agent) openKey(ctx context.Context) (crypto.Signer, error) {
 	if pathErr := (*fs.PathError)(nil); damaged && (errors.Is(err, ca.ErrInsecureKey) || errors.As(err, &pathErr)) {
 		return nil, err
 	}
-	if err := os.Remove(a.path(GUIDFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := durable.RemoveFile(a.path(GUIDFile)); err != nil {
 		return nil, fmt.Errorf("forget the GUID of a lost key: %w", err)
 	}
 	if damaged {
@@ -188,7 +188,7 @@ func (a *Agent) use(chain []*x509.Certificate) {
 	}
 	a.pair.Store(pair)
 	a.set(func(s *Status) { s.NotAfter = chain[0].NotAfter })
-	a.client.CloseIdleConnections()
+	a.closeIdle()
 }
 
 // certified says whether there is a certificate that has not run out.

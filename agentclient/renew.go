@@ -14,7 +14,7 @@ import (
 )
 
 // How often an agent looks whether to renew: what the director says within these
-// limits, or else defaultLook.
+// limits, or else defaultLook; less a random tenth.
 const (
 	defaultLook = 12 * time.Hour
 	minLook     = time.Second
@@ -42,8 +42,8 @@ func (a *Agent) renewLoop(ctx context.Context) error {
 		}
 		var err error
 		if ca.ShouldRenew(now, cert) {
-			err = a.renew(ctx)
-			if refused := (*refusal)(nil); errors.As(err, &refused) && refused.status == http.StatusUnauthorized {
+			err = a.ask(ctx, a.renew)
+			if refusedWith(err, http.StatusUnauthorized) {
 				return a.refused(ctx, "renew", err)
 			}
 		}
@@ -62,7 +62,9 @@ func (a *Agent) renewLoop(ctx context.Context) error {
 			_ = retryAfter(wake, failures, maxRenewRetry)
 		} else {
 			failures, said = 0, ""
-			_ = sleep(wake, time.Duration(a.look.Load()))
+			// A fleet that was set up in one hour is not to renew in one second.
+			look := time.Duration(a.look.Load())
+			_ = sleep(wake, spread(look, look/10))
 		}
 		cancel()
 		if ctx.Err() != nil {
@@ -72,12 +74,12 @@ func (a *Agent) renewLoop(ctx context.Context) error {
 }
 
 // renew asks for a new certificate once.
-func (a *Agent) renew(ctx context.Context) error {
+func (a *Agent) renew(ctx context.Context, d *director) error {
 	body, err := json.Marshal(dcvix.RenewRequest{CSR: a.identity.csr})
 	if err != nil {
 		return fmt.Errorf("write the renewal: %w", err)
 	}
-	answer, err := a.post(ctx, dcvix.PathAgentRenew, body)
+	answer, err := d.post(ctx, dcvix.PathAgentRenew, body)
 	if err != nil {
 		return err
 	}

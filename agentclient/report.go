@@ -3,7 +3,6 @@ package agentclient
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"math"
@@ -28,7 +27,8 @@ type lastSessions struct {
 	at   time.Time
 }
 
-// reportLoop reports at once and then regularly, one report at a time. It
+// reportLoop reports at once, again after a random part of the interval, and then
+// regularly, one report at a time. It
 // returns errEnrolAgain when the director does not know us, and else ctx's error
 // when ctx ends.
 func (a *Agent) reportLoop(ctx context.Context) error {
@@ -36,6 +36,7 @@ func (a *Agent) reportLoop(ctx context.Context) error {
 		<-ctx.Done()
 		return ctx.Err()
 	}
+	first, renamed := true, false
 	for failures := 0; ; {
 		if !a.certified() {
 			return a.expired(ctx)
@@ -44,16 +45,24 @@ func (a *Agent) reportLoop(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if refused := (*refusal)(nil); errors.As(err, &refused) && refused.status == http.StatusUnauthorized {
+		if refusedWith(err, http.StatusUnauthorized) {
 			return a.refused(ctx, "report", err)
 		}
 		a.trouble(ctx, "report", err)
-		if err != nil {
+		renamed = a.sayName(ctx, err, renamed)
+		switch {
+		case err != nil:
 			failures++
-			err = retryAfter(ctx, failures, maxRetry)
-		} else {
+			// Later than other calls are tried again: all hosts report, and the next
+			// report is due soon anyway.
+			err = retryAfter(ctx, failures+2, maxRetry)
+		case first:
+			// Hosts that got their power back together are not to report together.
+			first, failures = false, 0
+			err = a.untilNextReport(ctx, spread(a.cfg.UpdateInterval, a.cfg.UpdateInterval))
+		default:
 			failures = 0
-			err = a.untilNextReport(ctx)
+			err = a.untilNextReport(ctx, a.cfg.UpdateInterval)
 		}
 		if err != nil {
 			return err
@@ -61,8 +70,23 @@ func (a *Agent) reportLoop(ctx context.Context) error {
 	}
 }
 
-func (a *Agent) untilNextReport(ctx context.Context) error {
-	timer := time.NewTimer(a.cfg.UpdateInterval)
+// sayName registers again when reports begin to be refused, since the host may
+// have another name than the director recorded: it notes the wish for an admin.
+// When they are taken again, the new certificate has the new name. It returns
+// whether the wish is said and the name not yet certified.
+func (a *Agent) sayName(ctx context.Context, reported error, said bool) bool {
+	refused := refusedWith(reported, http.StatusForbidden)
+	if refused == said || !refused && reported != nil {
+		return said
+	}
+	if err := a.ask(ctx, a.register); err != nil {
+		return said
+	}
+	return refused
+}
+
+func (a *Agent) untilNextReport(ctx context.Context, wait time.Duration) error {
+	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
@@ -88,15 +112,17 @@ func (a *Agent) report(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("write the report: %w", err)
 	}
-	answer, err := a.post(ctx, dcvix.PathAgentUpdate, body)
-	if err != nil {
+	err = a.ask(ctx, func(ctx context.Context, d *director) error {
+		answer, err := d.post(ctx, dcvix.PathAgentUpdate, body)
+		if err == nil && answer.status != http.StatusOK {
+			err = answer.refusal()
+		}
 		return err
+	})
+	if err == nil {
+		a.set(func(s *Status) { s.LastReport = a.cfg.Now() })
 	}
-	if answer.status != http.StatusOK {
-		return answer.refusal()
-	}
-	a.set(func(s *Status) { s.LastReport = a.cfg.Now() })
-	return nil
+	return err
 }
 
 // update says how the host is. What cannot be found out becomes a problem in it.

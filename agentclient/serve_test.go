@@ -185,7 +185,7 @@ func TestOnlyTheDirectorIsLetIn(t *testing.T) {
 		"another leaf of the CA with the director's name": func(t *testing.T, h *host) *tls.Config {
 			return callerConf(t, h.director, "intranet", directorName)
 		},
-		"a director of the CA with another name": func(t *testing.T, h *host) *tls.Config {
+		"another leaf of an enterprise CA with the director's common name but not the name that is dialled": func(t *testing.T, h *host) *tls.Config {
 			return callerConf(t, h.director, dcvix.DirectorCommonName, "other.example")
 		},
 		"a director of another CA": func(t *testing.T, h *host) *tls.Config {
@@ -194,7 +194,7 @@ func TestOnlyTheDirectorIsLetIn(t *testing.T) {
 			return conf
 		},
 		"a director whose certificate ran out": func(t *testing.T, h *host) *tls.Config {
-			return reissued(t, h.director, func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) })
+			return reissued(t, h.director, expiredNow)
 		},
 		"a director whose certificate is for servers alone": func(t *testing.T, h *host) *tls.Config {
 			return reissued(t, h.director, func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth} })
@@ -205,20 +205,48 @@ func TestOnlyTheDirectorIsLetIn(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				d := newDirector(t)
 				h := enrolled(t, d, hourly)
-				client := caller(t, h, conf(t, h))
-				req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://ws1.lab.example/v1/health", nil)
-				require.NoError(t, err)
-				resp, err := client.Do(req)
-				if err == nil {
-					_ = resp.Body.Close()
-				}
-				require.Error(t, err)
+				refused(t, h, conf(t, h))
 				assert.Equal(t, http.StatusOK, call(t, h, http.MethodGet, "/v1/health", "").status, "the real one is")
 				h.stop()
 			})
 		})
 	}
 }
+
+func TestRefusalsOfCallersThatOurCAKnowsAreSaidOnceAMinute(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		d, stranger := newDirector(t), newDirector(t)
+		h := enrolled(t, d, hourly)
+		unknown := callerConf(t, stranger, dcvix.DirectorCommonName, directorName)
+		unknown.RootCAs = d.ca.Pool()
+		refused(t, h, unknown)
+		assert.Zero(t, h.log.count("a caller was refused"), "strangers are no news")
+		for range 5 {
+			refused(t, h, callerConf(t, d, dcvix.AgentCommonName+"x", directorName))
+		}
+		assert.Equal(t, 1, h.log.count("a caller was refused"))
+		assert.Contains(t, h.log.String(), "and not the director")
+		time.Sleep(time.Minute)
+		refused(t, h, callerConf(t, d, dcvix.DirectorCommonName, "intranet.example"))
+		assert.Equal(t, 2, h.log.count("a caller was refused"))
+		assert.Contains(t, h.log.String(), "does not name "+directorName+": add that to server_names of the director")
+		h.stop()
+	})
+}
+
+// refused checks that the agent lets nobody in who shows itself so.
+func refused(t *testing.T, h *host, conf *tls.Config) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://ws1.lab.example"+dcvix.PathHealth, nil)
+	require.NoError(t, err)
+	resp, err := caller(t, h, conf).Do(req)
+	if err == nil {
+		_ = resp.Body.Close()
+	}
+	require.Error(t, err)
+}
+
+func expiredNow(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) }
 
 // reissued is the director's certificate with a change.
 func reissued(t *testing.T, d *director, change func(*x509.Certificate)) *tls.Config {

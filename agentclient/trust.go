@@ -55,19 +55,58 @@ func (a *Agent) checkOwn(chain []*x509.Certificate, anchor *x509.Certificate) er
 	if want := dcvix.AgentCommonName + string(a.identity.guid); cert.Subject.CommonName != want {
 		return fmt.Errorf("the certificate is for %.80q, not for %s", cert.Subject.CommonName, want)
 	}
-	if err := checkIssued(cert, anchor, "", x509.ExtKeyUsageAny, a.cfg.Now()); err != nil {
+	err = checkIssued(cert, anchor, "", x509.ExtKeyUsageAny, a.cfg.Now())
+	if invalid, untimely := untimely(err); untimely {
+		return &trustError{cause: err, sentence: "the certificate of this agent " + a.byOurClock(invalid)}
+	}
+	if err != nil {
 		return fmt.Errorf("our certificate: %w", err)
 	}
 	return nil
 }
 
+// untimely returns the certificate that is not good at the time it was checked
+// for: that of a peer, or of its CA.
+func untimely(err error) (*x509.Certificate, bool) {
+	var invalid x509.CertificateInvalidError
+	if errors.As(err, &invalid) && invalid.Reason == x509.Expired {
+		return invalid.Cert, true
+	}
+	return nil, false
+}
+
+// byOurClock goes on after the subject of a sentence that says why a certificate
+// is not good now. It stays the same for most of a day, also when every try brings
+// another certificate.
+func (a *Agent) byOurClock(cert *x509.Certificate) string {
+	now := a.cfg.Now()
+	if now.Before(cert.NotBefore) {
+		return fmt.Sprintf("is not good before %s, which is %s ahead of the clock of this host: correct that clock if it is behind",
+			cert.NotBefore.UTC().Format(time.DateOnly), roundly(cert.NotBefore.Sub(now)))
+	}
+	return fmt.Sprintf("was good until %s, which is %s ago by the clock of this host: correct that clock if it is ahead",
+		cert.NotAfter.UTC().Format(time.DateOnly), roundly(now.Sub(cert.NotAfter)))
+}
+
+// roundly says how long a time is in words that do not change with every minute.
+func roundly(d time.Duration) string {
+	switch {
+	case d < 2*time.Hour:
+		return "less than two hours"
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d hours", int(d/time.Hour))
+	default:
+		return fmt.Sprintf("%d days", int(d/(24*time.Hour)))
+	}
+}
+
 // clientTLS is how we speak to the director. The verification of crypto/tls is
 // replaced by a stricter one: it would accept intermediates, and it cannot wait
 // for a fingerprint.
-func (a *Agent) clientTLS(verify func(tls.ConnectionState) error) *tls.Config {
+func (a *Agent) clientTLS(d *director, verify func(tls.ConnectionState) error) *tls.Config {
 	return &tls.Config{
 		MinVersion:           tls.VersionTLS12,
-		ServerName:           a.host,
+		ServerName:           d.host,
 		InsecureSkipVerify:   true, //nolint:gosec // VerifyConnection decides instead
 		VerifyConnection:     verify,
 		GetClientCertificate: a.clientCertificate,
@@ -84,29 +123,31 @@ func (a *Agent) clientCertificate(*tls.CertificateRequestInfo) (*tls.Certificate
 	return &tls.Certificate{}, nil
 }
 
-// verifyDirector decides about every connection to the director.
-func (a *Agent) verifyDirector(cs tls.ConnectionState) error {
-	anchor := a.anchor.Load()
-	switch {
-	case anchor != nil:
-		return a.checkDirector(cs.PeerCertificates, anchor)
-	case a.pin != nil: // findPinned comes first and sets the anchor
-		return &trustError{sentence: "the CA with the configured fingerprint was not seen yet"}
-	default:
-		a.noteUnverified(cs.PeerCertificates)
-		return nil
+// verifyDirector decides about every connection to d.
+func (a *Agent) verifyDirector(d *director) func(tls.ConnectionState) error {
+	return func(cs tls.ConnectionState) error {
+		anchor := a.anchor.Load()
+		switch {
+		case anchor != nil:
+			return a.checkDirector(d, cs.PeerCertificates, anchor)
+		case a.pin != nil: // findPinned comes first and sets the anchor
+			return &trustError{sentence: "the CA with the configured fingerprint was not seen yet"}
+		default:
+			a.noteUnverified(d, cs.PeerCertificates)
+			return nil
+		}
 	}
 }
 
 // checkDirector returns an error in words unless the chain begins with a
-// certificate that anchor issued for the name we dial.
-func (a *Agent) checkDirector(chain []*x509.Certificate, anchor *x509.Certificate) error {
-	err := checkIssued(chain[0], anchor, a.host, x509.ExtKeyUsageServerAuth, a.cfg.Now())
+// certificate that anchor issued for the name under which d is dialled.
+func (a *Agent) checkDirector(d *director, chain []*x509.Certificate, anchor *x509.Certificate) error {
+	err := checkIssued(chain[0], anchor, d.host, x509.ExtKeyUsageServerAuth, a.cfg.Now())
 	var (
 		unknown x509.UnknownAuthorityError
 		name    x509.HostnameError
-		invalid x509.CertificateInvalidError
 	)
+	invalid, untimely := untimely(err)
 	switch {
 	case err == nil:
 		return nil
@@ -118,14 +159,14 @@ func (a *Agent) checkDirector(chain []*x509.Certificate, anchor *x509.Certificat
 		return &trustError{cause: err, sentence: fmt.Sprintf(
 			"the certificate of the director at %s was not issued by the trusted CA %s (%s): either somebody is in between, or the director has a new CA; "+
 				"if that is intended, set ca_fingerprint to the new one's or remove %s, and restart the agent",
-			a.host, ca.FingerprintOf(anchor), shown, a.path(CAFile))}
+			d.host, ca.FingerprintOf(anchor), shown, a.path(CAFile))}
 	case errors.As(err, &name):
 		return &trustError{cause: err, sentence: fmt.Sprintf(
-			"the certificate of the director does not name %s: dial it by a name in its certificate, or add this one to server_names of the director", a.host)}
-	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
-		return &trustError{cause: err, sentence: fmt.Sprintf(
-			"the certificate of the director is good from %s to %s only: check the clocks of both machines",
-			chain[0].NotBefore.UTC().Format(time.RFC3339), chain[0].NotAfter.UTC().Format(time.RFC3339))}
+			"the certificate of the director does not name %s: dial it by a name in its certificate, or add this one to server_names of the director", d.host)}
+	case untimely && invalid.IsCA:
+		return &trustError{cause: err, sentence: "the CA of the director " + a.byOurClock(invalid) + ", else replace the CA"}
+	case untimely:
+		return &trustError{cause: err, sentence: "the certificate of the director " + a.byOurClock(invalid) + ", else look after the clock and the certificate of the director"}
 	default:
 		return &trustError{cause: err, sentence: "the certificate of the director cannot be verified: " + clean(err.Error())}
 	}
@@ -150,7 +191,7 @@ func (a *Agent) trustCA(anchor *x509.Certificate) {
 
 // noteUnverified says loudly whom we are about to trust unseen, once for every
 // CA. It has no context: crypto/tls calls it.
-func (a *Agent) noteUnverified(chain []*x509.Certificate) {
+func (a *Agent) noteUnverified(d *director, chain []*x509.Certificate) {
 	seen, what := ca.FingerprintOf(chain[0]).String(), "certificate_fingerprint" // the director's own
 	if issuer := issuerIn(chain); issuer != nil {
 		seen, what = ca.FingerprintOf(issuer).String(), "ca_fingerprint"
@@ -163,24 +204,24 @@ func (a *Agent) noteUnverified(chain []*x509.Certificate) {
 	case seen:
 	case "":
 		a.cfg.Logger.Warn("first contact: the director is trusted unverified, compare the fingerprint with what it logs, or place its ca.pem",
-			slog.String("director", a.host), slog.String(what, seen))
+			slog.String("director", d.host), slog.String(what, seen))
 	default:
 		a.cfg.Logger.Warn("the director shows another certificate than before, while it is trusted unverified: compare the fingerprint",
-			slog.String("director", a.host), slog.String(what, seen), slog.String("before", before))
+			slog.String("director", d.host), slog.String(what, seen), slog.String("before", before))
 	}
 }
 
 // findPinned looks for the CA with the configured fingerprint: in the handshake,
 // else at GET /v1/ca over the same connection, which is used for nothing more.
-func (a *Agent) findPinned(ctx context.Context) error {
+func (a *Agent) findPinned(ctx context.Context, d *director) error {
 	ctx, cancel := context.WithTimeout(ctx, callLimit)
 	defer cancel()
-	raw, err := a.cfg.Dial(ctx, "tcp", a.director.Host)
+	raw, err := a.cfg.Dial(ctx, "tcp", d.url.Host)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = raw.Close() }() // served its purpose
-	conn := tls.Client(raw, a.clientTLS(nil))
+	conn := tls.Client(raw, a.clientTLS(d, nil))
 	if err := conn.HandshakeContext(ctx); err != nil {
 		return err
 	}
@@ -189,14 +230,14 @@ func (a *Agent) findPinned(ctx context.Context) error {
 	at := slices.IndexFunc(chain, isPinned)
 	offered := chain
 	if at < 0 {
-		if offered, err = a.askCA(ctx, conn); err != nil {
-			return a.notPinned(chain, clean(err.Error()))
+		if offered, err = askCA(ctx, d, conn); err != nil {
+			return a.notPinned(d, chain, clean(err.Error()))
 		}
 		if at = slices.IndexFunc(offered, isPinned); at < 0 {
-			return a.notPinned(chain, "its /v1/ca gives another")
+			return a.notPinned(d, chain, "its /v1/ca gives another")
 		}
 	}
-	if err := a.checkDirector(chain, offered[at]); err != nil {
+	if err := a.checkDirector(d, chain, offered[at]); err != nil {
 		return err
 	}
 	a.trustCA(offered[at])
@@ -204,18 +245,18 @@ func (a *Agent) findPinned(ctx context.Context) error {
 	return nil
 }
 
-func (a *Agent) notPinned(chain []*x509.Certificate, why string) error {
+func (a *Agent) notPinned(d *director, chain []*x509.Certificate, why string) error {
 	shown := "sends no CA in the handshake"
 	if issuer := issuerIn(chain); issuer != nil {
 		shown = "shows the CA " + ca.FingerprintOf(issuer).String()
 	}
 	return &trustError{sentence: fmt.Sprintf(
 		"no CA with the configured ca_fingerprint was found: the director at %s %s, and %s: correct ca_fingerprint, or copy the director's ca.pem to %s if it cannot send it",
-		a.host, shown, why, a.path(CAFile))}
+		d.host, shown, why, a.path(CAFile))}
 }
 
 // askCA gets the certificates at GET /v1/ca over a connection that is open.
-func (a *Agent) askCA(ctx context.Context, conn net.Conn) ([]*x509.Certificate, error) {
+func askCA(ctx context.Context, d *director, conn net.Conn) ([]*x509.Certificate, error) {
 	once := make(chan net.Conn, 1)
 	once <- conn
 	transport := &http.Transport{
@@ -231,7 +272,7 @@ func (a *Agent) askCA(ctx context.Context, conn net.Conn) ([]*x509.Certificate, 
 		},
 	}
 	defer transport.CloseIdleConnections()
-	got, err := a.get(ctx, &http.Client{Transport: transport, CheckRedirect: noRedirect}, dcvix.PathCA)
+	got, err := d.get(ctx, &http.Client{Transport: transport, CheckRedirect: noRedirect}, dcvix.PathCA)
 	if err != nil {
 		return nil, err
 	}
@@ -243,39 +284,4 @@ func (a *Agent) askCA(ctx context.Context, conn net.Conn) ([]*x509.Certificate, 
 		return nil, errors.New("its /v1/ca gives no certificate")
 	}
 	return chain, nil
-}
-
-// TLSConfig returns what a listener of [Agent.Handler] needs: it shows the
-// newest certificate and lets in the director alone. The director is whoever
-// shows a certificate that our CA issued for clients, to the common name
-// "dcvix-director", with the name among its names under which we dial it.
-// Other agents have certificates of the same CA and stay outside.
-func (a *Agent) TLSConfig() *tls.Config {
-	return &tls.Config{
-		MinVersion:       tls.VersionTLS12,
-		ClientAuth:       tls.RequireAnyClientCert,
-		VerifyConnection: a.verifyCaller,
-		Time:             a.cfg.Now,
-		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
-			if pair := a.pair.Load(); pair != nil {
-				return pair, nil
-			}
-			return nil, errors.New("the agent has no certificate yet")
-		},
-	}
-}
-
-func (a *Agent) verifyCaller(cs tls.ConnectionState) error {
-	anchor := a.anchor.Load()
-	if anchor == nil || len(cs.PeerCertificates) == 0 {
-		return &trustError{sentence: "the caller cannot be verified"}
-	}
-	caller := cs.PeerCertificates[0]
-	if caller.Subject.CommonName != dcvix.DirectorCommonName {
-		return &trustError{sentence: fmt.Sprintf("the caller is %.80q and not the director", caller.Subject.CommonName)}
-	}
-	if err := checkIssued(caller, anchor, a.host, x509.ExtKeyUsageClientAuth, a.cfg.Now()); err != nil {
-		return &trustError{sentence: "the caller is not our director: " + clean(err.Error()), cause: err}
-	}
-	return nil
 }

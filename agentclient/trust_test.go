@@ -4,8 +4,10 @@ import (
 	"context"
 	"crypto/tls"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -17,6 +19,7 @@ import (
 	"github.com/dcvix/dcvix"
 	"github.com/dcvix/dcvix/agentclient"
 	"github.com/dcvix/dcvix/ca"
+	"github.com/dcvix/dcvix/ca/catest"
 )
 
 // placeCA is what an admin does before the first start.
@@ -53,6 +56,12 @@ func TestFirstContactWithTheRightDirector(t *testing.T) {
 			leafOnly: true,
 			prepare:  func(_ *testing.T, h *host, d *director) { h.cfg.CAFingerprint = fingerprint(d) },
 			log:      "has the configured fingerprint",
+		},
+		"pinned in lower case and without colons": {
+			prepare: func(_ *testing.T, h *host, d *director) {
+				h.cfg.CAFingerprint = " " + strings.ToLower(strings.ReplaceAll(fingerprint(d), ":", "")) + " "
+			},
+			log: "has the configured fingerprint",
 		},
 		"CA placed": {prepare: placeCA, log: "enrolled"},
 		"CA placed, CA not in the handshake": {
@@ -166,6 +175,54 @@ func TestManInTheMiddleThatRelaysTheRealCAIsNotThePinnedOne(t *testing.T) {
 	})
 }
 
+func TestAPinFailsClosedWhenTheDirectorDoesNotShowItsCA(t *testing.T) {
+	tests := map[string]struct {
+		answer func(w http.ResponseWriter)
+		why    string
+	}{
+		"one of the 0.1 generation, whose web page answers": {
+			answer: func(w http.ResponseWriter) { _, _ = w.Write([]byte("<!doctype html><title>login</title>")) },
+			why:    "its /v1/ca gives no certificate",
+		},
+		"one without that route": {
+			answer: func(w http.ResponseWriter) { http.Error(w, "no", http.StatusNotFound) },
+			why:    "its /v1/ca answers with status 404",
+		},
+		"one that gives another CA there": {
+			answer: func(w http.ResponseWriter) { _, _ = w.Write(catest.New(t).PEM()) },
+			why:    "its /v1/ca gives another",
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				d := newDirector(t)
+				d.approved, d.leafOnly = true, true
+				d.fault = func(w http.ResponseWriter, r *http.Request) bool {
+					if r.URL.Path != dcvix.PathCA {
+						return false
+					}
+					tt.answer(w)
+					return true
+				}
+				h := newHost(t, d, func(c *agentclient.Config) { c.CAFingerprint, c.RegistrationToken = fingerprint(d), "secret" }).start()
+				time.Sleep(time.Hour)
+				asked, _, _ := d.counts()
+				assert.Zero(t, asked)
+				assert.Contains(t, h.Status().Trouble, "sends no CA in the handshake, and "+tt.why)
+				assert.Contains(t, h.Status().Trouble, "copy the director's ca.pem to "+filepath.Join(h.cfg.StateDir, agentclient.CAFile)+" if it cannot send it")
+				h.stop()
+
+				placeCA(t, h, d) // the remedy
+				h.start()
+				synctest.Wait()
+				assert.Equal(t, agentclient.Enrolled, h.Status().State, h.log.String())
+				h.stop()
+			})
+		})
+	}
+}
+
 func TestManInTheMiddleOfAFirstUseIsVisible(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		d, mitm := newDirector(t), newDirector(t)
@@ -173,13 +230,12 @@ func TestManInTheMiddleOfAFirstUseIsVisible(t *testing.T) {
 		var at atomic.Pointer[director]
 		at.Store(d)
 		h.cfg.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
-			return at.Load().ln.Dial(ctx, network, address)
+			return at.Load().dial(ctx, network, address)
 		}
 		h.start()
 		time.Sleep(time.Minute)
 		at.Store(mitm)
-		_ = d.ln.Close()
-		d.with(func(d *director) { d.fault = cut })
+		d.goAway()
 		time.Sleep(10 * time.Minute)
 		assert.Contains(t, h.log.String(), "shows another certificate than before")
 		assert.Contains(t, h.log.String(), fingerprint(mitm))

@@ -15,7 +15,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/dcvix/dcvix/internal/private"
+	"github.com/dcvix/dcvix/internal/durable"
 )
 
 // The files of an [Authority] in its folder.
@@ -62,7 +62,7 @@ func Open(dir string, cfg Config) (*Authority, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	if err := private.MkdirAll(dir); err != nil {
+	if err := durable.MakeFolder(dir); err != nil {
 		return nil, fmt.Errorf("create %s for the CA: %w", dir, err)
 	}
 	a := &Authority{now: cfg.Now}

@@ -12,8 +12,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 
+	"github.com/dcvix/dcvix/internal/durable"
 	"github.com/dcvix/dcvix/internal/private"
 )
 
@@ -24,49 +24,7 @@ import (
 // and any other has that of its folder. Writers of the same path must not run at
 // the same time.
 func WriteFile(path string, data []byte, perm fs.FileMode) error {
-	root, err := os.OpenRoot(filepath.Dir(path))
-	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	defer root.Close() //nolint:errcheck // nothing was written through it
-	name := filepath.Base(path)
-	temp := "." + name + ".tmp"
-	if err := writeTemp(root, temp, data, perm); err != nil {
-		_ = root.Remove(temp)
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	if err := replace(root, temp, name); err != nil {
-		_ = root.Remove(temp)
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	return syncDir(root)
-}
-
-func writeTemp(root *os.Root, name string, data []byte, perm fs.FileMode) error {
-	// A temporary file may be left from a process that was killed here.
-	if err := root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	f, err := create(root, name, perm)
-	if err != nil {
-		return err
-	}
-	if _, err := f.Write(data); err != nil {
-		return errors.Join(err, f.Close())
-	}
-	if err := f.Sync(); err != nil {
-		return errors.Join(err, f.Close())
-	}
-	return f.Close()
-}
-
-// create makes a new file.
-func create(root *os.Root, name string, perm fs.FileMode) (*os.File, error) {
-	const flag = os.O_WRONLY | os.O_CREATE | os.O_EXCL
-	if perm&0o077 == 0 {
-		return private.OpenFile(filepath.Join(root.Name(), name), flag)
-	}
-	return root.OpenFile(name, flag, perm)
+	return durable.WriteFile(path, data, perm)
 }
 
 // WriteKeyFile writes a private key in PEM to path as [WriteFile] does, readable

@@ -2,150 +2,20 @@ package ca_test
 
 import (
 	"bytes"
-	"context"
 	"crypto/elliptic"
 	"encoding/hex"
-	"errors"
-	"fmt"
 	"io/fs"
-	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/dcvix/dcvix/ca"
 )
-
-// rewriteEnv makes the test binary a child that rewrites one file for ever.
-const rewriteEnv = "DCVIX_TEST_REWRITE"
-
-func TestMain(m *testing.M) {
-	if path := os.Getenv(rewriteEnv); path != "" { //nolint:forbidigo // how the test speaks with its child
-		rewriteForEver(path)
-	}
-	os.Exit(m.Run()) //nolint:forbidigo // TestMain has to
-}
-
-// content is whole when it is n copies of one letter.
-func content(i int) []byte { return bytes.Repeat([]byte{'a' + byte(i%26)}, 64<<10+i%1000) }
-
-func rewriteForEver(path string) {
-	for i := 0; ; i++ {
-		if err := ca.WriteFile(path, content(i), 0o600); err != nil {
-			panic(err)
-		}
-	}
-}
-
-func TestAFileIsWholeWhenItsWriterIsKilled(t *testing.T) {
-	dir := t.TempDir()
-	path := filepath.Join(dir, "server.key")
-	require.NoError(t, ca.WriteFile(path, content(0), 0o600))
-	for range 12 {
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond+rand.N(40*time.Millisecond))
-		child := exec.CommandContext(ctx, os.Args[0])
-		child.Env = append(os.Environ(), rewriteEnv+"="+path)
-		output, err := child.CombinedOutput() // ends with the kill
-		cancel()
-		require.Error(t, err)
-		require.Empty(t, string(output))
-
-		got, err := os.ReadFile(path)
-		require.NoError(t, err)
-		require.NotEmpty(t, got)
-		require.Equal(t, bytes.Repeat(got[:1], len(got)), got, "old or new, and nothing of both")
-		require.GreaterOrEqual(t, len(got), 64<<10)
-		mode(t, path, 0o600)
-	}
-	require.NoError(t, ca.WriteFile(path, []byte("after"), 0o600), "what a killed writer left is no obstacle")
-	assert.Len(t, snapshot(t, dir), 1, "and is gone")
-}
-
-func TestReadersSeeTheOldFileOrTheNewOne(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "agent.crt")
-	require.NoError(t, ca.WriteFile(path, content(0), 0o644))
-	done := make(chan error)
-	go func() {
-		var err error
-		for i := range 200 {
-			err = errors.Join(err, ca.WriteFile(path, content(i), 0o644))
-		}
-		done <- err
-	}()
-	for {
-		select {
-		case err := <-done:
-			require.NoError(t, err)
-			return
-		default:
-		}
-		got, err := os.ReadFile(path)
-		if busy(err) {
-			continue
-		}
-		require.NoError(t, err)
-		require.Equal(t, bytes.Repeat(got[:1], len(got)), got)
-	}
-}
-
-func TestAFileHasItsPermissionsFromTheFirstInstant(t *testing.T) {
-	dir := t.TempDir()
-	path := filepath.Join(dir, "ca.key")
-	stop, seen := make(chan struct{}), make(chan map[string]bool)
-	go func() {
-		bad := make(map[string]bool)
-		for {
-			select {
-			case <-stop:
-				seen <- bad
-				return
-			default:
-			}
-			entries, _ := os.ReadDir(dir)
-			for _, e := range entries {
-				if info, err := e.Info(); err == nil && wide(info, filepath.Join(dir, e.Name())) {
-					bad[fmt.Sprint(e.Name(), " ", info.Mode())] = true
-				}
-			}
-		}
-	}()
-	for i := range 200 {
-		require.NoError(t, ca.WriteKeyFile(path, content(i)))
-	}
-	close(stop)
-	assert.Empty(t, <-seen, "also under its temporary name")
-}
-
-func TestAnOlderFileWithMorePermissionsGetsFewer(t *testing.T) {
-	dir := t.TempDir()
-	write(t, dir, "agent.key", "old", 0o644)
-	write(t, dir, ".agent.key.tmp", "left by a killed writer", 0o644)
-	require.NoError(t, ca.WriteKeyFile(filepath.Join(dir, "agent.key"), []byte("new")))
-	mode(t, filepath.Join(dir, "agent.key"), 0o600)
-	assert.Equal(t, map[string]string{"agent.key": "new"}, snapshot(t, dir))
-}
-
-func TestAFullDiskLeavesTheOldFile(t *testing.T) {
-	dir := smallDisk(t)
-	path := filepath.Join(dir, "ca.pem")
-	require.NoError(t, ca.WriteFile(path, []byte("old"), 0o644))
-
-	err := ca.WriteFile(path, make([]byte, 1<<20), 0o644)
-
-	require.ErrorContains(t, err, path)
-	assert.Equal(t, map[string]string{"ca.pem": "old"}, snapshot(t, dir), "and nothing else is left on the disk")
-}
-
-func TestWriteFileSaysWhichFile(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "absent", "ca.pem")
-	assert.ErrorContains(t, ca.WriteFile(path, nil, 0o600), path)
-}
 
 func TestKeyFiles(t *testing.T) {
 	dir := t.TempDir()

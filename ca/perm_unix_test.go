@@ -27,11 +27,5 @@ func mode(t testing.TB, path string, want fs.FileMode) {
 	assert.Equal(t, want, info.Mode().Perm(), path)
 }
 
-// wide says whether others have rights to a file.
-func wide(e fs.FileInfo, _ string) bool { return e.Mode().Perm()&0o077 != 0 }
-
-// busy says that a file could not be read because it is just being replaced.
-func busy(error) bool { return false }
-
 // cannotTakeAway skips what this system cannot do.
 func cannotTakeAway(testing.TB) {}

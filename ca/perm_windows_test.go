@@ -1,7 +1,6 @@
 package ca_test
 
 import (
-	"errors"
 	"io/fs"
 	"path/filepath"
 	"testing"
@@ -47,15 +46,6 @@ func mode(t testing.TB, path string, want fs.FileMode) {
 		assert.Empty(t, command, path)
 	}
 }
-
-// wide says whether others have rights to a file.
-func wide(_ fs.FileInfo, path string) bool {
-	command, err := private.Remedy(path)
-	return err == nil && command != ""
-}
-
-// busy says that a file could not be read because it is just being replaced.
-func busy(err error) bool { return errors.Is(err, windows.ERROR_SHARING_VIOLATION) }
 
 // cannotTakeAway skips what this system cannot do: Wine only adds to lists.
 func cannotTakeAway(t testing.TB) {

@@ -198,8 +198,11 @@ type Approval struct {
 // [ErrWrongState], [ErrNameReserved] and, as a [NameTakenError], [ErrNameTaken].
 func (b *Broker) Approve(ctx context.Context, id dcvix.AgentID, how Approval) error {
 	a, ok := b.register.get(id)
-	if !ok {
+	switch {
+	case !ok:
 		return fmt.Errorf("agent %s: %w", id, ErrNotFound)
+	case a.State == dcvix.AgentRevoked: // said before anything about its name, which it does not hold
+		return fmt.Errorf("approve agent %s: %w", id, ErrWrongState)
 	}
 	name := a.Hostname
 	if a.State == dcvix.AgentRegistered && a.Requested != "" {

@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"sync/atomic"
 	"time"
+
+	"github.com/dcvix/dcvix/internal/durable"
 )
 
 // policyEvery is how often a PolicyDir looks at its files: a change counts
@@ -56,16 +58,16 @@ func OpenPolicyDir(ctx context.Context, dir string, logger *slog.Logger) (*Polic
 	return p, nil
 }
 
+// createEmptyList makes a list that is absent, whole or not at all: one that a crash
+// left in half would keep the director from starting.
 func createEmptyList(path string) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o640) //nolint:gosec // no secret, and the admins' group reads it
-	if errors.Is(err, fs.ErrExist) {
-		return nil
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		return nil // what else may be wrong is said when it is read
 	}
-	if err != nil {
+	if err := durable.WriteFile(path, []byte("[]\n"), 0o640); err != nil { // no secret, and the admins' group reads it
 		return fmt.Errorf("create an empty policy file: %w", err)
 	}
-	_, err = f.WriteString("[]\n")
-	return errors.Join(err, f.Close())
+	return nil
 }
 
 // Rules implements [Policy].

@@ -81,9 +81,19 @@ func (m *fleetModel) act(t *testing.T) string {
 		}
 		return fmt.Sprintf("%s %s: %v", what, id, err)
 	}
-	switch m.rng.IntN(9) {
+	switch m.rng.IntN(11) {
 	case 0, 1, 2:
 		return m.register(t, id)
+	case 9:
+		key := session.KeyHash{byte(1 + m.rng.IntN(2))}
+		err := m.d.Certified(ctx, id, key, fmt.Sprint(m.rng.Uint64()))
+		if err == nil {
+			require.Equal(t, dcvix.AgentRegistered, m.states[id], "a certificate for %s", id)
+			require.Equal(t, m.keys[id], key, "a certificate for another key of %s", id)
+		}
+		return fmt.Sprintf("certify %s for key %d: %v", id, key[0], err)
+	case 10:
+		return fmt.Sprintf("forget the denial of %s: %v", id, m.d.ForgetDenial(ctx, id))
 	case 3, 4:
 		return m.approve(t, id)
 	case 5:

@@ -108,7 +108,9 @@ func (a *Authenticator) run(ctx context.Context, c auth.Credentials) error {
 	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) && exit.ExitCode() == 1 && ctx.Err() == nil {
 		return auth.ErrInvalidCredentials
 	}
-	if err != nil {
+	// It said yes; that a child of it keeps its output open, or that we were slow to
+	// read it, takes nothing back.
+	if err != nil && !errors.Is(err, exec.ErrWaitDelay) {
 		return fmt.Errorf("login command %s: %w", a.cfg.Command, errors.Join(auth.ErrUnavailable, err, context.Cause(ctx)))
 	}
 	return nil

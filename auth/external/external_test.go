@@ -72,12 +72,13 @@ func TestExitCodes(t *testing.T) {
 		body string
 		want error
 	}{
-		"0 is good":                  {body: "exit 0"},
-		"1 is refused":               {body: "exit 1", want: auth.ErrInvalidCredentials},
-		"2 could not tell":           {body: "exit 2", want: auth.ErrUnavailable},
-		"a signal could not tell":    {body: "kill -9 $$", want: auth.ErrUnavailable},
-		"too long could not tell":    {body: "sleep 60", want: auth.ErrUnavailable},
-		"it need not read its input": {body: "exec <&-; exit 0"},
+		"0 is good":                   {body: "exit 0"},
+		"1 is refused":                {body: "exit 1", want: auth.ErrInvalidCredentials},
+		"2 could not tell":            {body: "exit 2", want: auth.ErrUnavailable},
+		"a signal could not tell":     {body: "kill -9 $$", want: auth.ErrUnavailable},
+		"too long could not tell":     {body: "sleep 60", want: auth.ErrUnavailable},
+		"it need not read its input":  {body: "exec <&-; exit 0"},
+		"a child may outlive its yes": {body: "sleep 2 & exit 0"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -22,7 +22,7 @@ type config struct {
 	set *inifile.Set
 	log logging.Config
 
-	directorHost      string
+	directorHosts     []string
 	directorPort      int
 	agentPort         int
 	bindAddress       string
@@ -41,7 +41,7 @@ type config struct {
 func newConfig() *config {
 	c := &config{set: inifile.New("dcvix-agent")}
 	s := c.set.Section("agent")
-	c.directorHostKey = s.String(&c.directorHost, "director_host", "127.0.0.1", "name or address of the director, as its certificate has it").Check(checkHost)
+	c.directorHostKey = s.List(&c.directorHosts, "director_host", "127.0.0.1", "name or address of the director, as its certificate has it; of several, separated by commas, one that answers is used").Check(checkHosts)
 	s.Int(&c.directorPort, "director_port", agentclient.DefaultDirectorPort, "port of the director").Range(1, 65535)
 	c.agentPortKey = s.Int(&c.agentPort, "agent_port", agentclient.DefaultAgentPort, "port that the director calls this host on").Range(1024, 65535)
 	s.String(&c.bindAddress, "bind_address", "0.0.0.0", "address to listen on; 0.0.0.0 means every IPv4 address, :: every one").Check(checkAddress)
@@ -58,12 +58,12 @@ func newConfig() *config {
 	return c
 }
 
-func checkHost(value string) error {
-	if strings.Contains(value, ",") {
-		return fmt.Errorf("%.80q is a list: name one director", value)
-	}
-	if _, err := dcvix.ParseHostname(value); err != nil && net.ParseIP(value) == nil {
-		return fmt.Errorf("%.80q is neither a host name nor an address: write it without scheme and port", value)
+func checkHosts(value string) error {
+	for host := range strings.SplitSeq(value, ",") {
+		host = strings.TrimSpace(host)
+		if _, err := dcvix.ParseHostname(host); err != nil && net.ParseIP(host) == nil {
+			return fmt.Errorf("%.80q is neither a host name nor an address: write it without scheme and port", host)
+		}
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ package agentcmd_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"encoding/json"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 	"sync"
@@ -28,6 +30,7 @@ import (
 	"github.com/dcvix/dcvix/agentclient"
 	"github.com/dcvix/dcvix/ca"
 	"github.com/dcvix/dcvix/ca/catest"
+	"github.com/dcvix/dcvix/cmd/directorcmd"
 )
 
 // A director takes everybody and keeps the reports.
@@ -125,7 +128,7 @@ func start(t *testing.T, cmd *exec.Cmd, text string) *buffer {
 
 func await(t *testing.T, log *buffer, text string) {
 	t.Helper()
-	require.Eventually(t, func() bool { return strings.Contains(log.String(), text) }, 20*time.Second, 5*time.Millisecond, "%s", text)
+	require.Eventually(t, func() bool { return strings.Contains(log.String(), text) }, 20*time.Second, 5*time.Millisecond, "%s: %s", text, log)
 }
 
 func TestAgentRunsAsAProcess(t *testing.T) {
@@ -315,4 +318,40 @@ func (d *director) call(t *testing.T, port int) error {
 		return fmt.Errorf("status %d", resp.StatusCode)
 	}
 	return nil
+}
+
+func TestTheNextDirectorOfTheListIsAskedWhenTheFirstIsNotThere(t *testing.T) {
+	d := newDirector(t)
+	u, err := url.Parse(d.URL)
+	require.NoError(t, err)
+	path := conf(t, "director_host = 127.0.0.2, 127.0.0.1\ndirector_port = "+u.Port(), "")
+	log := start(t, process(t, "--conf", path), "listening for the director")
+	assert.Contains(t, log.String(), "director=127.0.0.1 before=127.0.0.2")
+}
+
+func TestBothSidesLogTheSameFingerprints(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "dcvix-director.conf"), []byte("[director]\ndirector_host = 127.0.0.1\ndirector_port = 0\n"+
+		"auth_type = external\ndata_dir = data\n[external_auth]\nexternal_command = /bin/true\n"), 0o600))
+	said := &buffer{}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan int, 1)
+	go func() {
+		ended <- directorcmd.Run(ctx, directorcmd.Options{
+			Args: []string{"--conf", filepath.Join(dir, "dcvix-director.conf")}, Environ: []string{}, Stderr: said,
+		})
+	}()
+	defer func() {
+		stop()
+		assert.Zero(t, <-ended, "%s", said)
+	}()
+	await(t, said, "director started")
+	started := regexp.MustCompile(`address=127.0.0.1:(\d+) .*ca_fingerprint=(\S+)`).FindStringSubmatch(said.String())
+	require.NotNil(t, started, "%s", said)
+
+	log := start(t, process(t, "--conf", conf(t, "director_port = "+started[1], "")), "waiting for an admin")
+	seen := regexp.MustCompile(`first contact: .*ca_fingerprint=(\S+)`).FindStringSubmatch(log.String())
+	require.NotNil(t, seen, "%s", log)
+	assert.Equal(t, started[2], seen[1])
+	assert.Regexp(t, "^([0-9A-F]{2}:){31}[0-9A-F]{2}$", seen[1], "as openssl prints it")
 }

@@ -64,7 +64,7 @@ func (c *config) greet(ctx context.Context, logger *slog.Logger, path string) {
 	c.set.LogNotes(ctx, logger)
 	if !c.directorHostKey.IsSet() {
 		logger.WarnContext(ctx, "no director is configured, it is looked for on this host",
-			slog.String("key", c.directorHostKey.Where()), slog.String("director_host", c.directorHost))
+			slog.String("key", c.directorHostKey.Where()), slog.String("director_host", strings.Join(c.directorHosts, ", ")))
 	}
 }
 
@@ -95,8 +95,10 @@ func (c *config) agent(ctx context.Context, logger *slog.Logger) (*agentclient.A
 	if interval == 0 {
 		interval = -1 // off
 	}
+	directors := c.directors()
 	agent, err := agentclient.New(agentclient.Config{
-		DirectorURL:       "https://" + net.JoinHostPort(c.directorHost, strconv.Itoa(c.directorPort)),
+		DirectorURL:       directors[0],
+		OtherDirectorURLs: directors[1:],
 		StateDir:          c.dataDir,
 		Hostname:          hostname,
 		OtherNames:        others,
@@ -115,6 +117,15 @@ func (c *config) agent(ctx context.Context, logger *slog.Logger) (*agentclient.A
 		return nil, cmdline.Usage(err)
 	}
 	return agent, nil
+}
+
+// directors returns where the directors are called, at least one.
+func (c *config) directors() []string {
+	urls := make([]string, 0, len(c.directorHosts))
+	for _, host := range c.directorHosts {
+		urls = append(urls, "https://"+net.JoinHostPort(host, strconv.Itoa(c.directorPort)))
+	}
+	return urls
 }
 
 // withPlatform adds the operating system, as agents of the 0.1 generation do:

@@ -26,7 +26,11 @@ type BackendOpener func(ctx context.Context, logger *slog.Logger) (auth.Authenti
 // Backends returns the login backends of dcvix-director. The caller may add to
 // the map.
 func Backends() map[string]BackendFactory {
-	return map[string]BackendFactory{"external": externalBackend}
+	return map[string]BackendFactory{
+		"external": externalBackend,
+		"ldap":     ldapBackend,
+		"radius":   radiusBackend,
+	}
 }
 
 func externalBackend(s *Section) BackendOpener {

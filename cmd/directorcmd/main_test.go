@@ -207,7 +207,7 @@ func TestMistakesInTheConfigurationAreOneSentenceEachAndWriteNothing(t *testing.
 		"an unknown section":          {tail: "[directors]\n", want: []string{"did you mean [director]?"}},
 		"an unknown variable":         {env: "DCVIX_DIRECTOR_AUTH_TIPE=pam", want: []string{"did you mean DCVIX_DIRECTOR_AUTH_TYPE?"}},
 		"a misspelt auth_type":        {more: "auth_type = externl", want: []string{"auth_type", `"externl"`, "did you mean external?"}},
-		"an auth_type not built in":   {more: "auth_type = ldap # for now", want: []string{"auth_type = ldap is not in this build, which has: external", "dcvix-director.conf:6: auth_type"}},
+		"an auth_type not built in":   {more: "auth_type = pam # for now", want: []string{"auth_type = pam is not in this build, which has: external, ldap, radius", "dcvix-director.conf:6: auth_type"}},
 		"a port that is a word":       {more: "director_port = https", want: []string{"director_port", `"https" is not a whole number`}},
 		"a port out of range":         {more: "director_port = 70000", want: []string{"director_port", "0 to 65535"}},
 		"no agents at all":            {more: "pending_max = 0", want: []string{"pending_max", "1 to 1000000"}},
@@ -405,7 +405,7 @@ func TestWithoutAFileTheDefaultsCountAndSayWhatTheyLack(t *testing.T) {
 	got := finish(t, cmd)
 	assert.Equal(t, directorcmd.ExitUsage, got.code)
 	assert.Contains(t, got.stderr, "no configuration file was found, the defaults are used: write one with --write-config")
-	assert.Contains(t, got.sentence(t), "auth_type = pam is not in this build, which has: external: choose one of these (dcvix-director.conf: [director] auth_type)")
+	assert.Contains(t, got.sentence(t), "auth_type = pam is not in this build, which has: external, ldap, radius: choose one of these (dcvix-director.conf: [director] auth_type)")
 }
 
 func TestUnknownKeysAreWarningsWhenLenient(t *testing.T) {

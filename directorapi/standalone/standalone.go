@@ -84,6 +84,7 @@ type Server struct {
 	broker    *session.Broker
 	now       func() time.Time
 	policyDir string
+	asked     asked
 }
 
 // Open makes or loads a director in dir, which it creates (0700). It starts
@@ -99,6 +100,7 @@ func Open(ctx context.Context, dir string, opts Options) (*Server, error) {
 	if s.logger == nil {
 		s.logger = slog.Default()
 	}
+	s.asked.logger = s.logger
 	if err := s.open(ctx, opts); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -225,7 +227,7 @@ func (s *Server) policyOnRecord(ctx context.Context, failed error) {
 
 // TLSConfig returns what a listener of this director needs.
 func (s *Server) TLSConfig() *tls.Config {
-	return directorapi.TLSConfig(s.authority, s.certs.GetCertificate)
+	return directorapi.TLSConfig(s.authority, s.asked.watch(s.certs.GetCertificate))
 }
 
 // clientTLS is how the director shows itself to agents and knows them.

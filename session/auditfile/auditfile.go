@@ -32,6 +32,10 @@ const MinBytes = 256 << 10
 // files is how many files MaxBytes is split over.
 const files = 8
 
+// maxWrite is the most that is written before a synchronisation, and so the most
+// at the end of a file that a power cut can spoil.
+const maxWrite = 256 << 10
+
 // Config says where a [Log] writes. Path is required.
 type Config struct {
 	Path     string           // of the newest file; its folder must exist
@@ -66,8 +70,8 @@ type waiting struct {
 }
 
 // Open opens the log, or makes an empty one, readable by its owner alone. If the
-// last line was cut off by a crash, it is set aside in {path}.cut and a record of
-// that takes its place.
+// last lines were cut off or spoiled by a crash, they are set aside in {path}.cut
+// and a record of that takes their place.
 func Open(ctx context.Context, cfg Config) (*Log, error) {
 	if cfg.MaxBytes == 0 {
 		cfg.MaxBytes = 1 << 30
@@ -135,11 +139,15 @@ func (l *Log) write(ctx context.Context, batch []*waiting) error {
 	tail := l.tail
 	for _, e := range batch {
 		line := chain(tail, e.record)
-		if at := l.size + int64(len(lines)); at > 0 && at+int64(len(line)) > l.full {
+		at := l.size + int64(len(lines))
+		full := at > 0 && at+int64(len(line)) > l.full
+		if full || len(lines)+len(line) > maxWrite {
 			if err := l.sync(ctx, lines, tail); err != nil {
 				return err
 			}
 			lines = lines[:0]
+		}
+		if full {
 			if err := l.rotate(ctx); err != nil {
 				return err
 			}

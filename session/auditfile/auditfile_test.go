@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -216,6 +217,49 @@ func TestALineThatWasCutOffIsSetAside(t *testing.T) {
 	n, err := auditfile.Verify(path)
 	require.NoError(t, err)
 	assert.EqualValues(t, 4, n)
+}
+
+func TestLinesThatAPowerCutSpoiledAreSetAside(t *testing.T) {
+	long := strings.Repeat("x", 100_000)
+	tests := map[string]struct {
+		lost func(added []byte) []byte // what is on the disk of what was written last
+		left int                       // of the two lines that were written last
+	}{
+		"all but the size":             {lost: func(b []byte) []byte { return make([]byte, len(b)) }},
+		"the first bytes":              {lost: func(b []byte) []byte { return append(make([]byte, 10), b[10:]...) }},
+		"the first of the second line": {lost: func(b []byte) []byte { at := bytes.IndexByte(b, '\n') + 1; b[at] = 0; return b }, left: 1},
+		"the newline at the end":       {lost: func(b []byte) []byte { b[len(b)-1] = 0; return b }, left: 1},
+		"all of the most":              {lost: func(b []byte) []byte { return make([]byte, 256<<10) }},
+		"half of the most":             {lost: func(b []byte) []byte { return append(make([]byte, 156<<10), long...) }},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			path := written(t, 3)
+			before, err := os.ReadFile(path)
+			require.NoError(t, err)
+			l := open(t, path, 0)
+			require.NoError(t, l.Append(t.Context(), record("bob")))
+			require.NoError(t, l.Append(t.Context(), record("carol")))
+			after, err := os.ReadFile(path)
+			require.NoError(t, err)
+			spoiled := append(slices.Clone(before), tt.lost(after[len(before):])...)
+			require.NoError(t, os.WriteFile(path, spoiled, 0o600))
+
+			l = open(t, path, 0)
+
+			got, err := l.Read(t.Context(), session.AuditQuery{})
+			require.NoError(t, err)
+			assert.Len(t, got, 3+tt.left+1)
+			assert.Equal(t, session.AuditCut, got[len(got)-1].Action)
+			n, err := auditfile.Verify(path)
+			require.NoError(t, err)
+			assert.EqualValues(t, 3+tt.left+1, n)
+			aside, err := os.ReadFile(path + ".cut")
+			require.NoError(t, err)
+			assert.True(t, bytes.HasSuffix(spoiled, aside))
+			assert.Equal(t, fmt.Sprintf("%d bytes set aside", len(aside)), got[len(got)-1].New)
+		})
+	}
 }
 
 func TestWhatIsOnRecordSurvivesAKill(t *testing.T) {

@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/dcvix/dcvix/internal/durable"
 	"github.com/dcvix/dcvix/internal/private"
 )
 
@@ -70,7 +71,7 @@ func (l *Log) openFile(ctx context.Context) error {
 		err = l.tighten(ctx)
 	}
 	if err == nil {
-		err = syncDir(filepath.Dir(l.cfg.Path))
+		err = durable.SyncFolder(filepath.Dir(l.cfg.Path))
 	}
 	if err != nil {
 		return errors.Join(err, f.Close())
@@ -130,7 +131,15 @@ func (l *Log) recover(ctx context.Context) (cut int64, err error) {
 	if err := l.openFile(ctx); err != nil {
 		return 0, err
 	}
-	last, whole, err := lastLine(l.file, l.size)
+	// What a process wrote that was killed before it synchronised counts from now on.
+	if err := l.file.Sync(); err != nil {
+		return 0, err
+	}
+	end, err := beforeZeroes(l.file, l.size)
+	if err != nil {
+		return 0, err
+	}
+	last, whole, err := lastLine(l.file, end)
 	if err != nil {
 		return 0, fmt.Errorf("%s: %w", l.cfg.Path, err)
 	}
@@ -147,6 +156,22 @@ func (l *Log) recover(ctx context.Context) (cut int64, err error) {
 	return cut, l.tailOfOlder()
 }
 
+// beforeZeroes returns where the lines begin that a power cut spoiled: the first
+// with a zero byte, among what one write may have brought. A file that has grown
+// holds zeroes where a write was lost, and no record has one.
+func beforeZeroes(f io.ReaderAt, size int64) (int64, error) {
+	from := max(0, size-maxWrite)
+	data := make([]byte, size-from)
+	if _, err := f.ReadAt(data, from); err != nil && !errors.Is(err, io.EOF) {
+		return 0, err
+	}
+	good, _, spoiled := bytes.Cut(data, []byte{0})
+	if !spoiled {
+		return size, nil
+	}
+	return from + int64(bytes.LastIndexByte(good, '\n')) + 1, nil
+}
+
 // setAside moves what is behind the last whole line to a file of its own.
 func (l *Log) setAside(whole int64) error {
 	rest := make([]byte, l.size-whole)
@@ -158,7 +183,7 @@ func (l *Log) setAside(whole int64) error {
 		return err
 	}
 	_, err = f.Write(rest)
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+	if err := errors.Join(err, f.Sync(), f.Close(), durable.SyncFolder(filepath.Dir(l.cfg.Path))); err != nil {
 		return err
 	}
 	return errors.Join(l.file.Truncate(whole), l.file.Sync())

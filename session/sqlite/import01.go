@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 
 	"github.com/dcvix/dcvix"
+	"github.com/dcvix/dcvix/internal/durable"
 	"github.com/dcvix/dcvix/internal/private"
 	"github.com/dcvix/dcvix/session"
 )
@@ -257,7 +258,7 @@ func (i *importing) writeReport(report *Report) error {
 	if err := os.Rename(temp, i.in(reportFile)); err != nil {
 		return err
 	}
-	if err := errors.Join(syncDir(i.in("")), syncDir(filepath.Dir(i.Path))); err != nil {
+	if err := errors.Join(durable.SyncFolder(i.in("")), durable.SyncFolder(filepath.Dir(i.Path))); err != nil {
 		return err
 	}
 	return i.at("built")
@@ -281,13 +282,13 @@ func (i *importing) swap(aside string) error {
 		}
 	}
 	dir := filepath.Dir(i.Path)
-	if err := syncDir(dir); err != nil {
+	if err := durable.SyncFolder(dir); err != nil {
 		return err
 	}
 	if err := os.Rename(i.in(newFile), i.Path); err != nil {
 		return err
 	}
-	if err := syncDir(dir); err != nil {
+	if err := durable.SyncFolder(dir); err != nil {
 		return err
 	}
 	return i.at("placed")

@@ -73,6 +73,11 @@ func open(ctx context.Context, path, synchronous string, logger *slog.Logger) (*
 	if err := tighten(ctx, path, logger); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
+	// What a process committed that was killed before it synchronised is there to
+	// be read from now on, so it has to last.
+	if _, err := db.ExecContext(ctx, `PRAGMA wal_checkpoint(passive)`); err != nil {
+		return nil, errors.Join(unusable(path, err), db.Close())
+	}
 	return &Store{Store: store, db: db}, nil
 }
 

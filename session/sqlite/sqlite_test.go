@@ -51,6 +51,26 @@ func TestWhatWasStoredIsThereAfterReopening(t *testing.T) {
 	assert.NoError(t, err, "the name of the file is the one asked for")
 }
 
+func TestWhatAKilledProcessLeftInTheLogIsMadeToLast(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "agents.db")
+	sessiontest.PutAgent(t, open(t, path), session.Agent{ID: "a1"})
+	left := filepath.Join(t.TempDir(), "agents.db")
+	for _, side := range []string{"", "-wal"} {
+		data, err := os.ReadFile(path + side)
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(left+side, data, 0o600))
+	}
+	open(t, left)
+
+	data, err := os.ReadFile(left) // without the log, which may not have been synchronised
+	require.NoError(t, err)
+	alone := filepath.Join(t.TempDir(), "agents.db")
+	require.NoError(t, os.WriteFile(alone, data, 0o600))
+	got, err := open(t, alone).Agents(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, []session.Agent{{ID: "a1"}}, got)
+}
+
 func TestNobodyElseReadsTheDatabase(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("Windows has no permission bits")

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/dcvix/dcvix/internal/durable"
 	"github.com/dcvix/dcvix/internal/private"
 )
 
@@ -33,7 +34,7 @@ func Open(path, where string) (*Dir, error) {
 	unusable := func(err error) error {
 		return fmt.Errorf("the data folder cannot be used: %w (%s)", Explain(err), where)
 	}
-	if err := private.MkdirAll(path); err != nil {
+	if err := durable.MakeFolder(path); err != nil {
 		return nil, unusable(err)
 	}
 	f, err := private.OpenFile(filepath.Join(path, lockFile), os.O_RDWR|os.O_CREATE)

@@ -1,6 +1,6 @@
 //go:build !linux
 
-package ca_test
+package durable_test
 
 import "testing"
 

@@ -1,4 +1,4 @@
-package ca_test
+package durable_test
 
 import (
 	"syscall"

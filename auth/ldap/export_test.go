@@ -1,0 +1,6 @@
+package ldap
+
+var (
+	FilterFor = filterFor
+	GroupName = groupName
+)

@@ -1,4 +1,0 @@
-package auditfile
-
-// syncDir does nothing: Windows keeps names itself.
-func syncDir(string) error { return nil }
