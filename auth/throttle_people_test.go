@@ -98,12 +98,12 @@ func few(n int64) func() string {
 	return func() string { return fmt.Sprint("user", i.Add(1)%n) }
 }
 
-func TestFailuresAtAnAddressAreNotClearedByAnAccountOfOnesOwn(t *testing.T) {
+func TestFailuresAtAnAddressAreNotClearedByAccountsOfOnesOwn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDoor(t)
 		let := 0
 		for i := range 1000 {
-			require.NoError(t, d.try(t, "mallory", "192.0.2.1", "open sesame"))
+			_ = d.try(t, fmt.Sprint("mallory", i), "192.0.2.1", "open sesame") // is good or comes too early
 			if d.guess(t, fmt.Sprint("user", i), "192.0.2.1") == 0 {
 				let++
 			}
@@ -118,6 +118,7 @@ func TestALoginOfTheUserDoesNotClearTheGuessesOfStrangers(t *testing.T) {
 		let := 0
 		for i := range 1000 {
 			require.NoError(t, d.try(t, "alice", "192.0.2.1", "open sesame"))
+			_ = d.try(t, "alice", fmt.Sprintf("198.51.%d.%d", i/256, i%256), "open sesame") // is good or comes too early
 			if d.guess(t, "alice", address(i)) == 0 {
 				let++
 			}

@@ -105,6 +105,15 @@ func TestALogoutHoldsOverARestartAndAKill(t *testing.T) {
 	assert.Equal(t, http.StatusUnauthorized, status)
 }
 
+func TestTheThrottleHasTheLimitsOfTheConfiguration(t *testing.T) {
+	path := conf(t, "", "[throttle]\nfailures = 1\n")
+	_, address := start(t, process(t, "--conf", path))
+	for i, want := range []int{401, 401, 429} {
+		status, _ := logIn(t, path, address, dcvix.LoginRequest{UserID: "alice", Password: "guess"})
+		assert.Equal(t, want, status, i)
+	}
+}
+
 func TestNoSecretOfALoginIsInALogOrAFile(t *testing.T) {
 	path := conf(t, "", "[log]\nlevel = debug\n[throttle]\nfailures = 2\n")
 	r, address := start(t, process(t, "--conf", path))
