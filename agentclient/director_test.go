@@ -214,13 +214,13 @@ func (d *director) sign(w http.ResponseWriter, guid dcvix.AgentID, der []byte) (
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return nil, false
 	}
-	key, _ := ca.KeyFingerprint(csr.PublicKey)
+	key := csr.Fingerprint()
 	if pinned, ok := d.keys[guid]; ok && pinned != key {
 		http.Error(w, "another key is pinned", http.StatusUnauthorized)
 		return nil, false
 	}
 	d.keys[guid] = key
-	chain, err := d.ca.SignAgent(csr, ca.Identity{CommonName: dcvix.AgentCommonName + string(guid), DNSNames: csr.DNSNames})
+	chain, err := d.ca.SignAgent(csr, ca.Identity{CommonName: dcvix.AgentCommonName + string(guid), DNSNames: csr.DNSNames()})
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusUnauthorized)
 		return nil, false

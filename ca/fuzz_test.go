@@ -25,7 +25,10 @@ func FuzzParseCSR(f *testing.F) {
 			require.True(t, errors.Is(err, ca.ErrBadCSR) || errors.Is(err, ca.ErrWeakKey), err)
 			return
 		}
-		require.NoError(t, csr.CheckSignature())
+		again, err := x509.ParseCertificateRequest(der)
+		require.NoError(t, err)
+		require.NoError(t, again.CheckSignature())
+		require.Equal(t, again.PublicKey, csr.PublicKey())
 	})
 }
 

@@ -7,11 +7,14 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/asn1"
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"time"
 )
 
@@ -35,11 +38,15 @@ type Identity struct {
 	IPs        []net.IP
 }
 
-// ParseCSR reads a PKCS #10 request in DER and checks that its sender holds the
-// key. All other content of a request is a wish. The error wraps [ErrBadCSR],
-// or [ErrWeakKey] for keys other than Ed25519, ECDSA on P-256 or larger and RSA
-// of 2048 bits or more.
-func ParseCSR(der []byte) (*x509.CertificateRequest, error) {
+// A CSR is a PKCS #10 request (RFC 2986) whose sender holds the key, which is of an
+// accepted kind: [ParseCSR] makes no other. All else in it is a wish. It does not
+// change.
+type CSR struct{ csr *x509.CertificateRequest }
+
+// ParseCSR reads a request in DER and checks that its sender holds the key. The
+// error wraps [ErrBadCSR], or [ErrWeakKey] for keys other than Ed25519, ECDSA on
+// P-256 or larger and RSA of 2048 to 8192 bits.
+func ParseCSR(der []byte) (*CSR, error) {
 	csr, err := x509.ParseCertificateRequest(der)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrBadCSR, err)
@@ -47,8 +54,33 @@ func ParseCSR(der []byte) (*x509.CertificateRequest, error) {
 	if err := csr.CheckSignature(); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrBadCSR, err)
 	}
-	return csr, checkKey(csr.PublicKey)
+	if err := checkKey(csr.PublicKey); err != nil {
+		return nil, err
+	}
+	return &CSR{csr}, nil
 }
+
+// PublicKey returns the key that the sender holds.
+func (c *CSR) PublicKey() crypto.PublicKey { return c.csr.PublicKey }
+
+// Fingerprint returns the fingerprint of the key, as [KeyFingerprint] does.
+func (c *CSR) Fingerprint() Fingerprint { return sha256.Sum256(c.csr.RawSubjectPublicKeyInfo) }
+
+// CommonNames returns the common names in the subject.
+func (c *CSR) CommonNames() []string {
+	commonName := asn1.ObjectIdentifier{2, 5, 4, 3} // id-at-commonName, RFC 5280 appendix A.1
+	var names []string
+	for _, attribute := range c.csr.Subject.Names {
+		if attribute.Type.Equal(commonName) {
+			name, _ := attribute.Value.(string) // what is no text is no name, and counts
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// DNSNames returns the host names that the sender wishes for.
+func (c *CSR) DNSNames() []string { return slices.Clone(c.csr.DNSNames) }
 
 func checkKey(pub crypto.PublicKey) error {
 	switch k := pub.(type) {
@@ -68,19 +100,14 @@ func checkKey(pub crypto.PublicKey) error {
 
 // SignAgent returns a certificate of [AgentLifetime] for an agent, its own first
 // and then the intermediates up to but not including the root. Of the request
-// only the public key is used, after its signature and its common name were
-// checked; all names come from id. The life is cut to that of the CA.
-func (a *Authority) SignAgent(csr *x509.CertificateRequest, id Identity) ([]*x509.Certificate, error) {
-	if err := csr.CheckSignature(); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrBadCSR, err)
-	}
-	if err := checkKey(csr.PublicKey); err != nil {
-		return nil, err
-	}
-	if csr.Subject.CommonName != id.CommonName {
+// only the public key is used, and its one common name must be that of id; all
+// names come from id. The life is cut to that of the CA. The error wraps
+// [ErrNameMismatch] or [ErrExpired].
+func (a *Authority) SignAgent(csr *CSR, id Identity) ([]*x509.Certificate, error) {
+	if !slices.Equal(csr.CommonNames(), []string{id.CommonName}) {
 		return nil, ErrNameMismatch
 	}
-	return a.sign(csr.PublicKey, id, AgentLifetime)
+	return a.sign(csr.PublicKey(), id, AgentLifetime)
 }
 
 // SignServer returns a certificate for the director's own key, as SignAgent does.

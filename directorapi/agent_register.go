@@ -2,12 +2,10 @@ package directorapi
 
 import (
 	"context"
-	"crypto/sha256"
-	"crypto/x509"
-	"encoding/asn1"
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -40,7 +38,7 @@ func (s *Server) registerAgent(c echo.Context) error {
 		return err
 	}
 	a, err := s.register(c, session.Registration{
-		ID: req.GUID, KeyHash: sha256.Sum256(csr.RawSubjectPublicKeyInfo), Hostname: host,
+		ID: req.GUID, KeyHash: session.KeyHash(csr.Fingerprint()), Hostname: host,
 		Port: req.AgentPort, Address: c.RealIP(), Token: req.RegistrationToken,
 	})
 	if errors.Is(err, session.ErrPending) {
@@ -69,7 +67,7 @@ func (s *Server) renewAgent(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if key := sha256.Sum256(csr.RawSubjectPublicKeyInfo); key != a.KeyHash {
+	if key := session.KeyHash(csr.Fingerprint()); key != a.KeyHash {
 		return s.conflict(c, a, key)
 	}
 	certificate, err := s.certify(c, a, csr)
@@ -87,25 +85,15 @@ func (s *Server) conflict(c echo.Context, a session.Agent, key session.KeyHash) 
 }
 
 // csrOf reads a request whose sender holds the key and that names the agent.
-func csrOf(der []byte, id dcvix.AgentID) (*x509.CertificateRequest, error) {
+func csrOf(der []byte, id dcvix.AgentID) (*ca.CSR, error) {
 	csr, err := ca.ParseCSR(der)
 	if err != nil {
 		return nil, err
 	}
-	if csr.Subject.CommonName != dcvix.AgentCommonName+string(id) || commonNames(csr) != 1 {
+	if !slices.Equal(csr.CommonNames(), []string{dcvix.AgentCommonName + string(id)}) {
 		return nil, errCSRName
 	}
 	return csr, nil
-}
-
-// commonNames counts the common names of a request: x509 tells the last one alone.
-func commonNames(csr *x509.CertificateRequest) (n int) {
-	for _, attribute := range csr.Subject.Names {
-		if attribute.Type.Equal(asn1.ObjectIdentifier{2, 5, 4, 3}) {
-			n++
-		}
-	}
-	return n
 }
 
 // register asks the broker and puts on record what that changed: an agent that
@@ -138,7 +126,7 @@ func (s *Server) register(c echo.Context, r session.Registration) (session.Agent
 
 // certify signs for the recorded names and puts the certificate on record before
 // it is handed out.
-func (s *Server) certify(c echo.Context, a session.Agent, csr *x509.CertificateRequest) (string, error) {
+func (s *Server) certify(c echo.Context, a session.Agent, csr *ca.CSR) (string, error) {
 	ctx, cancel := detached(c, 30*time.Second)
 	defer cancel()
 	serial, certificate, err := s.sign(ctx, a, csr)
@@ -148,7 +136,7 @@ func (s *Server) certify(c echo.Context, a session.Agent, csr *x509.CertificateR
 	return certificate, s.onRecord(c, record, err)
 }
 
-func (s *Server) sign(ctx context.Context, a session.Agent, csr *x509.CertificateRequest) (serial, certificate string, err error) {
+func (s *Server) sign(ctx context.Context, a session.Agent, csr *ca.CSR) (serial, certificate string, err error) {
 	if taken := s.cfg.Broker.ReservedNames(a); len(taken) > 0 {
 		return "", "", fmt.Errorf("%s: %w", taken[0], session.ErrNameReserved)
 	}

@@ -36,7 +36,7 @@ func newDirector(t *testing.T, authority *ca.Authority, approved *atomic.Bool) *
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
 		}
-		chain, err := authority.SignAgent(csr, ca.Identity{CommonName: csr.Subject.CommonName, DNSNames: []string{asked.Hostname}})
+		chain, err := authority.SignAgent(csr, ca.Identity{CommonName: csr.CommonNames()[0], DNSNames: []string{asked.Hostname}})
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusUnauthorized)
 			return

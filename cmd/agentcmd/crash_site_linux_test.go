@@ -91,7 +91,7 @@ func (p *pinner) register(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	key, _ := ca.KeyFingerprint(csr.PublicKey) // ParseCSR took it
+	key := csr.Fingerprint()
 	p.asked(asked.GUID, key.String())
 	if pinned, ok := p.pinned[asked.GUID]; ok && pinned != key.String() {
 		http.Error(w, "another key is known under this GUID", http.StatusUnauthorized)
@@ -106,8 +106,8 @@ func (p *pinner) register(w http.ResponseWriter, r *http.Request) {
 	p.sign(w, csr)
 }
 
-func (p *pinner) sign(w http.ResponseWriter, csr *x509.CertificateRequest) {
-	chain, err := p.ca.SignAgent(csr, ca.Identity{CommonName: csr.Subject.CommonName, DNSNames: []string{"ws1"}})
+func (p *pinner) sign(w http.ResponseWriter, csr *ca.CSR) {
+	chain, err := p.ca.SignAgent(csr, ca.Identity{CommonName: csr.CommonNames()[0], DNSNames: []string{"ws1"}})
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return

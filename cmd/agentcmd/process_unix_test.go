@@ -80,7 +80,7 @@ func (d *director) register(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	chain, err := d.ca.SignAgent(csr, ca.Identity{CommonName: csr.Subject.CommonName, DNSNames: csr.DNSNames})
+	chain, err := d.ca.SignAgent(csr, ca.Identity{CommonName: csr.CommonNames()[0], DNSNames: csr.DNSNames()})
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusUnauthorized)
 		return

@@ -47,7 +47,7 @@ func sign(dir string, names []string, in io.Reader, out, notes io.Writer) error 
 	if err != nil {
 		return err
 	}
-	chain, err := authority.SignServer(request.PublicKey, ca.Identity{CommonName: names[0], DNSNames: names})
+	chain, err := authority.SignServer(request.PublicKey(), ca.Identity{CommonName: names[0], DNSNames: names})
 	if err != nil {
 		return err
 	}
