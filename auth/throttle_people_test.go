@@ -304,6 +304,11 @@ func TestLimitsOfAThrottle(t *testing.T) {
 		}
 		assert.Equal(t, int64(3), d.asked.Load())
 		assert.Equal(t, 100*time.Millisecond, d.guess(t, "alice", "192.0.2.1"))
+		time.Sleep(90*time.Second + 100*time.Millisecond)
+		for range 100 {
+			d.guess(t, "alice", "192.0.2.1")
+		}
+		assert.Equal(t, int64(6), d.asked.Load(), "three failures are forgotten in one and a half windows")
 	})
 }
 
