@@ -99,7 +99,7 @@ func TestUsualPlacesAreBoundedAndEndAfterAMonth(t *testing.T) {
 
 func TestWhoCountsAsTheSame(t *testing.T) {
 	users := map[string]bool{
-		"alice|ALICE": true, `alice|LAB\alice`: true, "alice|alice@lab.example": true, `LAB\alice|lab.example\Alice@x`: true,
+		"alice|ALICE": true, `alice|LAB\alice`: true, "alice|alice@lab.example": true, `LAB\alice|lab.example\Alice@x`: true, "alice|alice\uff20lab": true,
 		"alice| alice ": true, "alice|al\u00a0ice": true, "alice|álîce": true, "alice|ａｌｉｃｅ": true, "alice|al\u200bice": true,
 		"strasse|ﬆrasse": true, "kim|\u212aim": true, "alice|alicf": false, "alice|alice2": false, "a.b|ab": false, "@lab|alice": false,
 	}

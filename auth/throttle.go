@@ -251,6 +251,7 @@ func counterKey(parts ...string) string {
 // user: Active Directory compares account names without case, accents and width,
 // LDAP without spaces (RFC 4518 section 2.6.1), and a domain may be given or not.
 func foldUser(name string) string {
+	name = norm.NFKD.String(name)
 	if i := strings.LastIndexByte(name, '\\'); i >= 0 {
 		name = name[i+1:]
 	}
@@ -260,7 +261,7 @@ func foldUser(name string) string {
 			return -1
 		}
 		return unicode.ToLower(unicode.ToUpper(r)) // the long s and the Kelvin sign fold too
-	}, norm.NFKD.String(name))
+	}, name)
 }
 
 // foldAddress returns what counts as one address: whoever has an IPv6 address
