@@ -57,7 +57,10 @@ func (s *Server) record(c echo.Context, r session.AuditRecord, err error) error 
 	}
 	f := faultOf(err)
 	r.Outcome, r.Reason = session.AuditRefused, f.detail
-	if f.status >= http.StatusInternalServerError {
+	switch {
+	case f.code == dcvix.CodeOTPRequired:
+		r.Outcome = session.AuditChallenged
+	case f.status >= http.StatusInternalServerError:
 		r.Outcome = session.AuditFailed
 	}
 	due := s.refusals.add(r)

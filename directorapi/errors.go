@@ -47,6 +47,9 @@ func faultOf(err error) fault {
 	if detail := (*malformedError)(nil); errors.As(err, &detail) {
 		return fault{http.StatusBadRequest, dcvix.CodeBadRequest, detail.sentence}
 	}
+	if errors.As(err, new(*secondStepError)) {
+		return fault{http.StatusUnauthorized, dcvix.CodeOTPRequired, "The login service asks for a second step."}
+	}
 	if taken := (*session.NameTakenError)(nil); errors.As(err, &taken) {
 		return nameTaken(taken)
 	}
@@ -170,10 +173,14 @@ func (s *Server) writeError(err error, c echo.Context) {
 		return
 	}
 	header.Set("Content-Type", "application/problem+json")
-	_ = c.JSON(f.status, dcvix.Problem{ // the client may be gone
+	problem := dcvix.Problem{
 		Type: dcvix.ProblemTypePrefix + string(f.code), Title: http.StatusText(f.status),
 		Status: f.status, Detail: f.detail, Instance: id,
-	})
+	}
+	if step := (*secondStepError)(nil); errors.As(err, &step) {
+		problem.Prompt, problem.Challenge = step.prompt, step.challenge
+	}
+	_ = c.JSON(f.status, problem) // the client may be gone
 }
 
 // retryAfter returns after how many seconds it is worth trying again.

@@ -11,6 +11,8 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/dcvix/dcvix/auth"
+	"github.com/dcvix/dcvix/auth/token"
 	"github.com/dcvix/dcvix/session"
 )
 
@@ -88,4 +90,31 @@ func Refuse(t testing.TB, s *Server, user string) {
 	if !errors.Is(err, errBadLogin) {
 		t.Errorf("the answer became %v", err)
 	}
+}
+
+// Challenges returns the Server's half of second steps, alone.
+func Challenges(tokens *token.Sealer) *challenges { return newChallenges(tokens, time.Now) }
+
+// SealState returns a sealed challenge.
+func (h *challenges) SealState(state, user, address string) (string, error) {
+	step, err := h.seal(&auth.Challenge{State: state}, user, address)
+	if err != nil {
+		return "", err
+	}
+	return step.challenge, nil
+}
+
+// OpenState opens a sealed challenge.
+func (h *challenges) OpenState(sealed, user, address string) (string, error) {
+	return h.open(sealed, user, address)
+}
+
+// Spend uses up a challenge with that id.
+func (h *challenges) Spend(id string, expires time.Time) error { return h.spend(id, expires) }
+
+// Spent returns how many challenges are remembered as used.
+func (h *challenges) Spent() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.spent)
 }

@@ -69,7 +69,8 @@ type Server struct {
 	cross   *http.CrossOriginProtection
 	conns   agentConns
 
-	refusals refusals
+	refusals   refusals
+	challenges *challenges
 }
 
 var _ session.AgentDropper = (*Server)(nil)
@@ -100,7 +101,10 @@ func New(cfg Config) (*Server, error) {
 		}
 		cfg.Throttle = usual
 	}
-	s := &Server{cfg: cfg, certs: newCertCache(cfg.CA, cfg.Now), cross: http.NewCrossOriginProtection()}
+	s := &Server{
+		cfg: cfg, certs: newCertCache(cfg.CA, cfg.Now), cross: http.NewCrossOriginProtection(),
+		challenges: newChallenges(cfg.Tokens, cfg.Now),
+	}
 	for _, part := range []struct {
 		into *http.Handler
 		want audience

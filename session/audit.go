@@ -44,6 +44,9 @@ const (
 	AuditOK      AuditOutcome = "ok"
 	AuditRefused AuditOutcome = "refused" // it may not be, or not as things are
 	AuditFailed  AuditOutcome = "failed"  // it was tried and could not be done
+	// AuditChallenged is of a login that is neither granted nor refused yet: its
+	// backend asks for a second step.
+	AuditChallenged AuditOutcome = "challenged"
 )
 
 // An AuditRole says what the actor of a record is. "" means that this is not

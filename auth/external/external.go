@@ -70,14 +70,22 @@ func (a *Authenticator) Authenticate(ctx context.Context, c auth.Credentials) (a
 	if err := c.Check(); err != nil {
 		return auth.Identity{}, err
 	}
-	if err := a.Verify(ctx, c); err != nil {
+	if err := a.ask(ctx, c); err != nil {
 		return auth.Identity{}, err
 	}
 	return auth.Identity{User: dcvix.Username(c.User)}, nil
 }
 
-// Verify implements [auth.Verifier]: the same command, for a one-time password.
+// Verify implements [auth.Verifier]: the same command, for a one-time password,
+// without which the command is not asked. It begins no challenges.
 func (a *Authenticator) Verify(ctx context.Context, c auth.Credentials) error {
+	if dcvix.Username(c.User).Validate() != nil || c.OTP == "" || c.Challenge != "" {
+		return auth.ErrInvalidCredentials
+	}
+	return a.ask(ctx, c)
+}
+
+func (a *Authenticator) ask(ctx context.Context, c auth.Credentials) error {
 	// A line break would let one field speak for the next.
 	for _, field := range []string{c.User, string(c.Password), string(c.OTP)} {
 		if strings.ContainsAny(field, "\n\r\x00") {

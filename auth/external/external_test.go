@@ -8,7 +8,9 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -50,6 +52,36 @@ func TestConformance(t *testing.T) {
 		Want:          auth.Identity{User: "alice"},
 		Down:          open(t, external.Config{Command: script(t, "exit 3")}),
 	})
+}
+
+// oneTime is a command that knows alice's codes, of six digits from 500000 on,
+// and spends each by making a folder of its name, which one of two alone can do.
+const oneTime = `read -r user; read -r password; read -r otp
+case "$user $password $otp" in "alice wonder 5"[0-9][0-9][0-9][0-9][0-9]) mkdir "$1/$otp" 2>/dev/null ;; *) exit 1 ;; esac`
+
+func TestConformanceAsVerifier(t *testing.T) {
+	spent, next := t.TempDir(), new(atomic.Int32)
+	authtest.TestVerifier(t, authtest.VerifierTarget{
+		Verifier: open(t, external.Config{Command: script(t, oneTime), Args: []string{spent}}),
+		Fresh: func() auth.Credentials {
+			c := alice
+			c.OTP = auth.Secret(strconv.Itoa(500_000 + int(next.Add(1))))
+			return c
+		},
+		Down: open(t, external.Config{Command: script(t, "exit 3")}),
+	})
+}
+
+func TestACommandForCodesIsNotAskedWithoutOne(t *testing.T) {
+	a := open(t, external.Config{Command: script(t, "exit 0")})
+	require.NoError(t, a.Verify(t.Context(), auth.Credentials{User: "alice", OTP: "1"}))
+	for name, c := range map[string]auth.Credentials{
+		"no code":                {User: "alice", Password: "wonder"},
+		"a name with a newline":  {User: "alice\nx", OTP: "1"},
+		"a challenge of another": {User: "alice", OTP: "1", Challenge: "x"},
+	} {
+		assert.ErrorIs(t, a.Verify(t.Context(), c), auth.ErrInvalidCredentials, name)
+	}
 }
 
 func TestWhatTheCommandGets(t *testing.T) {

@@ -27,11 +27,13 @@ import (
 // A Category says what a token may be used for.
 type Category string
 
-// The categories. A connection token opens one DCV session and nothing else.
+// The categories. A connection token opens one DCV session and nothing else. A
+// challenge is an open question of a login backend and no login.
 const (
 	User       Category = "user"
 	Admin      Category = "admin"
 	Connection Category = "connection"
+	Challenge  Category = "challenge"
 )
 
 // Errors of [Sealer.Open].
@@ -60,6 +62,9 @@ type Claims struct {
 
 	Session dcvix.SessionID // of a connection token
 	Server  dcvix.Hostname  // of a connection token
+
+	Address string // of the client, in a challenge
+	State   string // of a challenge: what its backend has to get back
 
 	IssuedAt  time.Time // Seal uses its own now
 	ExpiresAt time.Time
@@ -143,9 +148,14 @@ func (s *Sealer) Seal(c Claims, life time.Duration) (sealed string, expires time
 			return "", time.Time{}, fmt.Errorf("seal groups: %w", err)
 		}
 	}
-	if c.Category == Connection {
+	switch c.Category {
+	case User, Admin:
+	case Connection:
 		t.SetString("sessionID", string(c.Session))
 		t.SetString("serverID", string(c.Server))
+	case Challenge:
+		t.SetString("address", c.Address)
+		t.SetString("state", c.State)
 	}
 	return t.V4Encrypt(s.keys[0], nil), expires, nil
 }
@@ -205,9 +215,16 @@ func read(t *paseto.Token) (Claims, error) {
 	c.User, c.Category = dcvix.Username(user), Category(category)
 	c.ID, _ = t.GetJti()
 	_ = t.Get("groups", &c.Groups) // absent in most tokens
-	session, _ := t.GetString("sessionID")
-	server, _ := t.GetString("serverID")
-	c.Session, c.Server = dcvix.SessionID(session), dcvix.Hostname(server)
+	switch c.Category {
+	case User, Admin:
+	case Connection:
+		session, _ := t.GetString("sessionID")
+		server, _ := t.GetString("serverID")
+		c.Session, c.Server = dcvix.SessionID(session), dcvix.Hostname(server)
+	case Challenge:
+		c.Address, _ = t.GetString("address")
+		c.State, _ = t.GetString("state")
+	}
 	return c, nil
 }
 

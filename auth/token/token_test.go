@@ -1,6 +1,7 @@
 package token_test
 
 import (
+	"encoding/base64"
 	"fmt"
 	"strings"
 	"testing"
@@ -9,6 +10,7 @@ import (
 
 	"aidanwoods.dev/go-paseto"
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -42,6 +44,37 @@ func TestATokenSaysWhatWasSealed(t *testing.T) {
 		assert.Equal(t, want.ExpiresAt, expires)
 		assert.True(t, strings.HasPrefix(sealed, "v4.local."), sealed)
 	})
+}
+
+func TestAChallengeSaysWhatWasSealedAndShowsNothing(t *testing.T) {
+	s := newSealer(t)
+	want := token.Claims{ID: "0123", User: "alice", Category: token.Challenge, Address: "192.0.2.7", State: "transaction-0815"}
+
+	sealed, _, err := s.Seal(want, 5*time.Minute)
+	require.NoError(t, err)
+	got, err := s.Open(sealed, token.Challenge)
+
+	require.NoError(t, err)
+	assert.Empty(t, cmp.Diff(want, got, cmpopts.IgnoreFields(token.Claims{}, "IssuedAt", "ExpiresAt")))
+	raw, err := base64.RawURLEncoding.DecodeString(strings.TrimPrefix(sealed, "v4.local."))
+	require.NoError(t, err)
+	assert.NotContains(t, sealed+string(raw), "0815", "what a backend has to get back is its secret")
+}
+
+func TestAChallengeIsNoLoginAndNoLoginIsAChallenge(t *testing.T) {
+	s := newSealer(t)
+	for _, made := range []token.Category{token.User, token.Admin, token.Connection, token.Challenge} {
+		sealed, _, err := s.Seal(token.Claims{User: "alice", Category: made, State: "x", Address: "192.0.2.7"}, time.Hour)
+		require.NoError(t, err)
+		for _, wanted := range []token.Category{token.User, token.Admin, token.Connection, token.Challenge} {
+			_, err := s.Open(sealed, wanted)
+			if made == wanted {
+				assert.NoError(t, err, "%s", made)
+			} else {
+				assert.ErrorIs(t, err, token.ErrCategory, "%s as %s", made, wanted)
+			}
+		}
+	}
 }
 
 func TestOpenRefuses(t *testing.T) {

@@ -14,7 +14,7 @@ import (
 
 func ldapBackend(s *Section) BackendOpener {
 	var cfg ldap.Config
-	var password, caFile, otp string
+	var password, caFile string
 	s.List(&cfg.Addresses, "ldap_address", "ldap://127.0.0.1:389", "directory to ask, ldap:// or ldaps://; several, separated by commas, are asked in this order")
 	s.Bool(&cfg.StartTLS, "ldap_starttls", false, "whether connections to ldap:// addresses are encrypted; without it passwords cross the network in clear")
 	s.Path(&caFile, "ldap_ca_file", "", "file with the certificates of the CAs, in PEM, that may have signed the directory's; empty takes those of the system")
@@ -25,14 +25,7 @@ func ldapBackend(s *Section) BackendOpener {
 	s.String(&cfg.Filter, "ldap_filter", ldap.DefaultFilter, "finds a person; %s is the name as typed, escaped")
 	s.String(&cfg.UserAttribute, "ldap_user_attribute", "", "attribute with the name that policies mean; empty takes sAMAccountName, else uid, else the name as typed")
 	s.String(&cfg.GroupAttribute, "ldap_group_attribute", "memberOf", "attribute that names the groups; empty for none")
-	s.Enum(&otp, "otp_type", "disabled", "one-time passwords beside the directory's; this build has none and refuses to go without", "disabled", "privacyidea", "external")
-	for _, key := range []string{"privacyidea_url", "privacyidea_tls_strict", "otp_external_command", "otp_external_args"} {
-		s.Reserved(key, "of one-time passwords")
-	}
 	return func(_ context.Context, logger *slog.Logger) (auth.Authenticator, error) {
-		if otp != "disabled" {
-			return nil, fmt.Errorf("otp_type = %s: this build has no one-time passwords, and people would log in without: set otp_type = disabled if they may", otp)
-		}
 		cfg.BindPassword, cfg.Logger = auth.Secret(password), logger
 		var err error
 		if cfg.RootCAs, err = certificatePool("ldap_ca_file", caFile); err != nil {

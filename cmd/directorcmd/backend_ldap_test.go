@@ -106,7 +106,7 @@ func TestMistakesInTheSettingsOfTheDirectoryNameTheKey(t *testing.T) {
 		"an address without a scheme": {"ldap_address = dc1.example", "write ldap://host:port"},
 		"an empty password":           {"ldap_bind_password =", "ldap_bind_password is empty"},
 		"a time-out of nothing":       {"ldap_timeout = 0", "100ms to 1m"},
-		"a second factor asked for":   {"otp_type = privacyidea", "this build has no one-time passwords"},
+		"a second factor half told":   {"otp_type = privacyidea", "privacyidea_url is missing"},
 		"a misspelt key":              {"ldap_base = dc=x", "did you mean ldap_base_dn?"},
 	}
 	for name, tt := range tests {

@@ -48,6 +48,7 @@ type config struct {
 	dataDirKey, portKey, authTypeKey, auditBytesKey *inifile.Key
 
 	log      logging.Config
+	otp      otpConfig
 	backends map[string]BackendOpener
 }
 
@@ -58,6 +59,7 @@ func newConfig(backends map[string]BackendFactory) *config {
 		c.backends[name] = backends[name](c.set.Section(name + "_auth"))
 	}
 	c.declareReserved(backends)
+	c.otp.declare(c.set)
 	t := c.set.Section("throttle")
 	t.Int(&c.failures, "failures", 5, "how many logins of a user at an address may fail within window before each further one costs a delay; ten times as many of a user at all strange addresses, twenty times as many of all users at one address").Range(1, 1000)
 	t.Duration(&c.window, "window", 10*time.Minute, "in which so many failures are forgotten").Between(time.Second, 24*time.Hour)
@@ -95,7 +97,7 @@ func (c *config) declareDirector(backends map[string]BackendFactory) {
 func reserved() map[string][]string {
 	return map[string][]string{
 		"pam":    {"pam_service_name"},
-		"ldap":   {"ldap_address", "ldap_base_dn", "ldap_bind_user", "ldap_bind_password", "ldap_filter", "otp_type", "privacyidea_url", "privacyidea_tls_strict", "otp_external_command", "otp_external_args"},
+		"ldap":   {"ldap_address", "ldap_base_dn", "ldap_bind_user", "ldap_bind_password", "ldap_filter"},
 		"radius": {"radius_server", "radius_port", "radius_secret"},
 	}
 }

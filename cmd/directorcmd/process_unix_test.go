@@ -253,7 +253,7 @@ func TestFileOfThe01GenerationLoadsUnchanged(t *testing.T) {
 	assert.Empty(t, stderr.said(), "all is in the log file")
 	assert.NotContains(t, log, secret)
 	assert.NotContains(t, log, "level=WARN")
-	for _, key := range []string{"pam_service_name", "privacyidea_url", "gateways_list"} {
+	for _, key := range []string{"pam_service_name", "gateways_list"} {
 		assert.Contains(t, log, key+" has no meaning in this version and is ignored")
 	}
 }

@@ -109,7 +109,7 @@ func (c *config) listenControl(ctx context.Context, logger *slog.Logger) net.Lis
 // prepare opens the login backend, and finds what can be wrong in the configuration
 // before anything is written.
 func (c *config) prepare(ctx context.Context, logger *slog.Logger) (auth.Authenticator, error) {
-	if err := c.checkAudit(); err != nil {
+	if err := errors.Join(c.checkAudit(), c.otp.settle(c.authType)); err != nil {
 		return nil, err
 	}
 	return c.backend(ctx, logger)
@@ -126,7 +126,7 @@ func (c *config) backend(ctx context.Context, logger *slog.Logger) (auth.Authent
 	if err != nil {
 		return nil, fmt.Errorf("[%s_auth]: %w", c.authType, err)
 	}
-	return backend, nil
+	return c.otp.behind(ctx, backend, logger)
 }
 
 func open(ctx context.Context, c *config, backend auth.Authenticator, logger *slog.Logger) (*standalone.Server, error) {
@@ -139,7 +139,8 @@ func open(ctx context.Context, c *config, backend auth.Authenticator, logger *sl
 		return nil, err
 	}
 	return standalone.Open(ctx, c.dataDir, standalone.Options{
-		Authenticator: backend, Throttle: throttle, Names: c.serverNames, PolicyDir: c.policyFolder, TokenKeys: keys,
+		Authenticator: backend, OTP: c.otp.mode(c.authType), LoginTimeout: c.otp.loginTimeout(), Throttle: throttle,
+		Names: c.serverNames, PolicyDir: c.policyFolder, TokenKeys: keys,
 		AgentPort: c.agentPort, RegistrationToken: c.registrationToken, PendingMax: c.pendingMax,
 		PendingPerAddress: c.pendingPerAddress, AuditFile: c.auditFile, AuditMaxBytes: c.auditBytes,
 		MaxAge: c.maxAge, Housekeeping: c.housekeeping, ConnectionTokenTTL: c.connectionTTL, Logger: logger,

@@ -1,6 +1,7 @@
 package directorcmd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,12 +21,8 @@ import (
 	"github.com/dcvix/dcvix/session"
 )
 
-const (
-	// loginPatience is how long a director waits for a login backend.
-	loginPatience = 30 * time.Second
-	// maxSteps bounds the questions of one login.
-	maxSteps = 5
-)
+// maxSteps bounds the questions of one login.
+const maxSteps = 5
 
 // errNotLetIn is the end of a test whose words were said already.
 var errNotLetIn = errors.New("the login was refused")
@@ -70,7 +67,8 @@ func (s *shell) tryLogin() *cobra.Command {
 // A trial is a login that is tried out.
 type trial struct {
 	user        string
-	code        bool // is asked for along with the password
+	code        bool          // is asked for along with the password
+	limit       time.Duration // of each step
 	asker       *asker
 	out, stderr io.Writer
 }
@@ -78,10 +76,11 @@ type trial struct {
 func (c *config) tryLogin(ctx context.Context, t trial) error {
 	logger := slog.New(slog.NewTextHandler(t.stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	c.set.LogNotes(ctx, logger)
-	backend, err := c.backend(ctx, logger)
+	backend, err := c.prepare(ctx, logger)
 	if err != nil {
 		return cmdline.Usage(err)
 	}
+	t.limit = cmp.Or(c.otp.loginTimeout(), 30*time.Second) // as a director has it
 	t.say("backend: %s (%s)", c.authType, c.authTypeKey.Where())
 	credentials := auth.Credentials{User: t.user}
 	if credentials.Password, err = t.asker.ask(ctx, "Password of "+t.user); err != nil {
@@ -90,7 +89,7 @@ func (c *config) tryLogin(ctx context.Context, t trial) error {
 	if credentials.Password == "" {
 		return cmdline.Usage(errors.New("the password is empty: no director asks a backend then"))
 	}
-	if t.code {
+	if t.code || c.otp.mode(c.authType) == dcvix.OTPRequired {
 		if credentials.OTP, err = t.asker.ask(ctx, "One-time password"); err != nil {
 			return err
 		}
@@ -106,7 +105,7 @@ func (c *config) tryLogin(ctx context.Context, t trial) error {
 // logIn tries the credentials and answers what the backend asks.
 func (t trial) logIn(ctx context.Context, backend auth.Authenticator, credentials auth.Credentials) (auth.Identity, error) {
 	for range maxSteps {
-		who, took, err := attempt(ctx, backend, credentials)
+		who, took, err := t.attempt(ctx, backend, credentials)
 		challenge := (*auth.Challenge)(nil)
 		switch {
 		case err == nil:
@@ -130,8 +129,8 @@ func (t trial) logIn(ctx context.Context, backend auth.Authenticator, credential
 	return auth.Identity{}, fmt.Errorf("the backend asked for more than %d steps", maxSteps)
 }
 
-func attempt(ctx context.Context, backend auth.Authenticator, c auth.Credentials) (who auth.Identity, took time.Duration, err error) {
-	ctx, cancel := context.WithTimeout(ctx, loginPatience)
+func (t trial) attempt(ctx context.Context, backend auth.Authenticator, c auth.Credentials) (who auth.Identity, took time.Duration, err error) {
+	ctx, cancel := context.WithTimeout(ctx, t.limit)
 	defer cancel()
 	begin := time.Now()
 	who, err = backend.Authenticate(ctx, c)

@@ -754,7 +754,10 @@ export interface components {
         /**
          * @description One constant sentence whatever was wrong. A request that accepts
          *     `application/problem+json` may get the type `urn:dcvix:otp-required`
-         *     with a prompt and a challenge: log in again with both and the code.
+         *     with a prompt and a challenge: show the prompt, then log in again with
+         *     the same name and password, the answer as `otp`, and the challenge. A
+         *     challenge is opaque, holds for five minutes, for the user and the
+         *     address that it was made for, and can be used once, whatever comes of it.
          */
         LoginRefused: {
             headers: {

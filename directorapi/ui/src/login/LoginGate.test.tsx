@@ -4,6 +4,7 @@ import { expect, test } from "vitest";
 import { Portal } from "../app/Portal";
 import { problem, TestDirector } from "../test/director";
 import { show } from "../test/show";
+import { LoginGate } from "./LoginGate";
 
 const user = () => screen.findByLabelText("User");
 const password = () => screen.getByLabelText("Password");
@@ -84,6 +85,59 @@ test("asks the second question in the backend's words and logs in again with its
   await hands.type(code, "654321{Enter}");
 
   expect(await screen.findByText("My desktops")).toBeVisible();
+  expect(await director.bodies("POST /v1/user/login")).toEqual([
+    { userID: "alice", password: "wonder", otp: "" },
+    { userID: "alice", password: "wonder", otp: "654321", challenge: "sealed" },
+  ]);
+});
+
+test("a second step that is refused says so and begins with the first, without the used challenge", async () => {
+  const director = new TestDirector({ loggedIn: false });
+  director.answers["POST /v1/user/login"] = async (request) => {
+    const { challenge } = (await request.clone().json()) as { challenge?: string };
+    return challenge === undefined
+      ? problem(401, "otp-required", "A second step is needed.", { prompt: "Code?", challenge: "sealed" })
+      : problem(401, "unauthenticated", "The user name, the password or the code is wrong.");
+  };
+  const hands = show(<Portal />);
+
+  await hands.type(await user(), "alice");
+  await hands.type(password(), "wonder{Enter}");
+  await hands.type(await screen.findByLabelText("Code?"), "1{Enter}");
+
+  expect(await screen.findByText("The user name, the password or the code is wrong.")).toBeVisible();
+  expect(await user()).toHaveValue("alice");
+  await hands.click(screen.getByRole("button", { name: "Log in" }));
+  expect(await screen.findByLabelText("Code?")).toHaveValue("");
+  expect((await director.bodies("POST /v1/user/login")).at(-1)).toEqual({
+    userID: "alice",
+    password: "wonder",
+    otp: "",
+  });
+});
+
+test("an admin's second step is the admin's login again", async () => {
+  const director = new TestDirector({ loggedIn: false });
+  director.answers["POST /v1/admin/login"] = async (request) => {
+    const { challenge, otp } = (await request.clone().json()) as { challenge?: string; otp: string };
+    if (challenge === "sealed" && otp === "654321") {
+      director.loggedIn = true;
+      return Response.json({});
+    }
+    return problem(401, "otp-required", "A second step is needed.", { prompt: "Code?", challenge: "sealed" });
+  };
+  const hands = show(
+    <LoginGate realm="admin">
+      <p>All agents</p>
+    </LoginGate>,
+  );
+
+  await hands.type(await user(), "root");
+  await hands.type(password(), "toor{Enter}");
+  await hands.type(await screen.findByLabelText("Code?"), "654321{Enter}");
+
+  expect(await screen.findByText("All agents")).toBeVisible();
+  expect(await director.bodies("POST /v1/user/login")).toEqual([]);
 });
 
 test("starts again from the second question", async () => {
