@@ -25,12 +25,14 @@ var (
 	ErrUnavailable = errors.New("the login service is unavailable")
 )
 
-// Credentials are what a person typed. Only User may be shown to others.
+// Credentials are what a person typed, and where. Only User and Address may be
+// shown to others.
 type Credentials struct {
 	User      string
 	Password  Secret
 	OTP       Secret // one-time password; may be empty
 	Challenge string // the State of the Challenge that OTP answers; may be empty
+	Address   string // IP address that the login came from; empty when it is not known
 }
 
 // An Identity is a person as the backend knows them.

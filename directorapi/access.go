@@ -27,6 +27,7 @@ const (
 	keyOperator  = "operator"
 	keyRequestID = "request_id"
 	keyOnRecord  = "on_record" // set once something about the request was put on record
+	keyRepeated  = "repeated"  // set when a refusal is only counted, because one like it is on record
 )
 
 // observe gives each request an id, keeps a panic from ending the connection

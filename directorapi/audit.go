@@ -63,7 +63,20 @@ func (s *Server) record(c echo.Context, r session.AuditRecord, err error) error 
 	case f.status >= http.StatusInternalServerError:
 		r.Outcome = session.AuditFailed
 	}
-	return s.write(ctx, s.refusals.add(r)...)
+	due := s.refusals.add(r)
+	if len(due) == 0 {
+		c.Set(keyRepeated, true)
+	}
+	return s.write(ctx, due...)
+}
+
+// levelOf returns the level at which the log tells of a request: refusals that
+// repeat one another are counted in the audit and would fill the log.
+func levelOf(c echo.Context, level slog.Level) slog.Level {
+	if c.Get(keyRepeated) != nil {
+		return slog.LevelDebug
+	}
+	return level
 }
 
 func (s *Server) write(ctx context.Context, records ...session.AuditRecord) error {

@@ -200,7 +200,8 @@ func TestAThousandBadLoginsMakeFewLines(t *testing.T) {
 	c := anybody(s)
 	c.http.Transport = &http.Transport{TLSClientConfig: s.TLS()}
 	bad := func() {
-		require.Equal(t, http.StatusUnauthorized, c.post(t, dcvix.PathUserLogin, dcvix.LoginRequest{UserID: "alice", Password: "guess"}).status)
+		r := c.post(t, dcvix.PathUserLogin, dcvix.LoginRequest{UserID: "alice", Password: "guess"})
+		require.Contains(t, []int{http.StatusUnauthorized, http.StatusTooManyRequests}, r.status)
 	}
 	for range 1000 {
 		bad()

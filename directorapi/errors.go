@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -51,6 +52,10 @@ func faultOf(err error) fault {
 	}
 	if taken := (*session.NameTakenError)(nil); errors.As(err, &taken) {
 		return nameTaken(taken)
+	}
+	if early := (*auth.ThrottledError)(nil); errors.As(err, &early) {
+		detail := fmt.Sprintf("Too many logins failed: wait %d s, then try again.", seconds(early.RetryAfter))
+		return fault{http.StatusTooManyRequests, dcvix.CodeTooMany, detail}
 	}
 	if he := (*echo.HTTPError)(nil); errors.As(err, &he) {
 		return routerFault(he.Code)
@@ -155,7 +160,7 @@ func (s *Server) writeError(err error, c echo.Context) {
 	header.Set("Cache-Control", "no-store")
 	switch f.status {
 	case http.StatusTooManyRequests:
-		header.Set("Retry-After", strconv.Itoa(60))
+		header.Set("Retry-After", strconv.Itoa(retryAfter(err)))
 	case http.StatusRequestEntityTooLarge:
 		header.Set("Connection", "close")
 	case http.StatusMethodNotAllowed:
@@ -178,8 +183,19 @@ func (s *Server) writeError(err error, c echo.Context) {
 	_ = c.JSON(f.status, problem) // the client may be gone
 }
 
+// retryAfter returns after how many seconds it is worth trying again.
+func retryAfter(err error) int {
+	if early := (*auth.ThrottledError)(nil); errors.As(err, &early) {
+		return seconds(early.RetryAfter)
+	}
+	return 60
+}
+
+// seconds rounds up, so that nobody comes too early.
+func seconds(d time.Duration) int { return int((d + time.Second - 1) / time.Second) }
+
 func (s *Server) logError(c echo.Context, f fault, err error) {
-	level := slog.LevelInfo
+	level := levelOf(c, slog.LevelInfo)
 	if f.status >= http.StatusInternalServerError {
 		level = slog.LevelError
 	}

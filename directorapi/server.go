@@ -36,6 +36,10 @@ type Config struct {
 	Authenticator auth.Authenticator
 	Tokens        *token.Sealer
 
+	// Throttle slows down guessing at passwords. nil means one with the usual
+	// limits; there is no director without.
+	Throttle *auth.Throttle
+
 	// Audit is told who did what, before the answer goes out. What grants
 	// something and cannot be put on record is answered 500. nil means none.
 	Audit session.AuditLog
@@ -89,6 +93,13 @@ func New(cfg Config) (*Server, error) {
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
+	}
+	if cfg.Throttle == nil {
+		usual, err := auth.NewThrottle(auth.ThrottleConfig{Now: cfg.Now, Logger: cfg.Logger})
+		if err != nil {
+			return nil, err
+		}
+		cfg.Throttle = usual
 	}
 	s := &Server{
 		cfg: cfg, certs: newCertCache(cfg.CA, cfg.Now), cross: http.NewCrossOriginProtection(),

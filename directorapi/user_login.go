@@ -30,16 +30,14 @@ func (s *Server) login(c echo.Context, category token.Category) error {
 	if err != nil {
 		return err
 	}
-	who, err := s.authenticate(c, req)
-	if err == nil && category == token.Admin && !s.cfg.Broker.Access(who.User).Admin {
-		err = fmt.Errorf("%w: no admin", errBadLogin)
-	}
-	s.logLogin(c, req.UserID, category, err)
+	who, err := s.authenticate(c, req, category)
 	record := session.AuditRecord{Action: session.AuditLogin, Role: session.AuditRole(category), Actor: req.UserID}
 	if err == nil {
 		record.Actor = string(who.User) // as the backend writes it
 	}
-	if err := s.onRecord(c, record, err); err != nil {
+	err = s.onRecord(c, record, err)
+	s.logLogin(c, req.UserID, category, err)
+	if err != nil {
 		return err
 	}
 	sealed, expires, err := s.cfg.Tokens.Seal(token.Claims{User: who.User, Category: category, Groups: who.Groups}, s.cfg.LoginTTL)
@@ -50,8 +48,9 @@ func (s *Server) login(c echo.Context, category token.Category) error {
 	return ok(c, struct{}{})
 }
 
-func (s *Server) authenticate(c echo.Context, req dcvix.LoginRequest) (auth.Identity, error) {
+func (s *Server) authenticate(c echo.Context, req dcvix.LoginRequest, category token.Category) (auth.Identity, error) {
 	credentials := auth.Credentials{User: req.UserID, Password: auth.Secret(req.Password), OTP: auth.Secret(req.OTP)}
+	credentials.Address = c.RealIP()
 	if err := credentials.Check(); err != nil {
 		return auth.Identity{}, err
 	}
@@ -63,7 +62,7 @@ func (s *Server) authenticate(c echo.Context, req dcvix.LoginRequest) (auth.Iden
 	}
 	ctx, cancel := context.WithTimeout(c.Request().Context(), s.cfg.LoginTimeout)
 	defer cancel()
-	who, err := s.cfg.Authenticator.Authenticate(ctx, credentials)
+	who, err := s.throttled(category).Authenticate(ctx, credentials)
 	switch challenge := (*auth.Challenge)(nil); {
 	case errors.As(err, &challenge):
 		return auth.Identity{}, s.secondStep(c, challenge, req.UserID)
@@ -90,11 +89,12 @@ func (s *Server) secondStep(c echo.Context, challenge *auth.Challenge, user stri
 	return step
 }
 
-// logLogin puts each login on record. A user name is up to 256 bytes here: what
-// is longer was refused and is cut.
+// logLogin puts each login in the log, refusals that repeat one another for those
+// who look closer. A user name is up to 256 bytes here: what is longer was refused
+// and is cut.
 func (s *Server) logLogin(c echo.Context, user string, category token.Category, err error) {
 	id, _ := c.Get(keyRequestID).(string)
-	s.cfg.Logger.InfoContext(c.Request().Context(), "login", slog.String("user", fmt.Sprintf("%.256s", user)),
+	s.cfg.Logger.LogAttrs(c.Request().Context(), levelOf(c, slog.LevelInfo), "login", slog.String("user", fmt.Sprintf("%.256s", user)),
 		slog.String("category", string(category)), slog.Bool("accepted", err == nil),
 		slog.String("address", c.RealIP()), slog.String("request_id", id))
 }

@@ -36,6 +36,10 @@ type config struct {
 	pendingPerAddress int
 	connectionTTL     time.Duration
 
+	failures int
+	window   time.Duration
+	maxDelay time.Duration
+
 	auditFile    string
 	auditBytes   int64
 	housekeeping time.Duration
@@ -56,6 +60,10 @@ func newConfig(backends map[string]BackendFactory) *config {
 	}
 	c.declareReserved(backends)
 	c.otp.declare(c.set)
+	t := c.set.Section("throttle")
+	t.Int(&c.failures, "failures", 5, "how many logins of a user at an address may fail within window before each further one costs a delay; ten times as many of a user at all strange addresses, twenty times as many of all users at one address").Range(1, 1000)
+	t.Duration(&c.window, "window", 10*time.Minute, "in which so many failures are forgotten").Between(time.Second, 24*time.Hour)
+	t.Duration(&c.maxDelay, "max_delay", 30*time.Second, "the longest delay after a failed login; the delays grow from 1s").Between(time.Second, 10*time.Minute)
 	h := c.set.Section("housekeeper")
 	h.Duration(&c.housekeeping, "housekeeper_frequency", 40*time.Second, "how often hosts that fell silent are looked for").Between(time.Second, 24*time.Hour)
 	h.Duration(&c.maxAge, "max_age", 30*time.Second, "silence after which a host is shown as silent; never less than two and a half of its report intervals")

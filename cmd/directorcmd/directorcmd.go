@@ -28,6 +28,7 @@ const (
 	ExitOK      = 0
 	ExitFailure = 1 // it could not start or could not go on
 	ExitUsage   = 2 // the command line or the configuration is wrong
+	ExitRefused = 3 // auth test: the login was refused
 )
 
 // Options say how the program differs from the usual one. The zero value is
@@ -85,6 +86,9 @@ func Run(ctx context.Context, o Options) int {
 	if err == nil || ctx.Err() != nil && errors.Is(err, context.Canceled) { // told to stop while it started
 		return ExitOK
 	}
+	if errors.Is(err, errNotLetIn) {
+		return ExitRefused
+	}
 	for line := range strings.SplitSeq(err.Error(), "\n") {
 		_, _ = fmt.Fprintln(o.Stderr, "dcvix-director:", line) // nobody is left to hear of a failure
 	}
@@ -130,6 +134,6 @@ func command(o Options) *cobra.Command {
 	root.PersistentFlags().BoolVar(&s.lenient, "lenient", false, "unknown keys in the configuration are warnings, not errors")
 	root.Flags().StringVar(&writeConfig, "write-config", "", "write a commented default configuration to `file` and end")
 	older.declare(root)
-	root.AddCommand(s.agents(), s.ca())
+	root.AddCommand(s.agents(), s.auth(), s.ca())
 	return root
 }

@@ -134,8 +134,13 @@ func open(ctx context.Context, c *config, backend auth.Authenticator, logger *sl
 	if err != nil {
 		return nil, err
 	}
+	throttle, err := auth.NewThrottle(auth.ThrottleConfig{Failures: c.failures, Window: c.window, MaxDelay: c.maxDelay, Logger: logger})
+	if err != nil {
+		return nil, err
+	}
 	return standalone.Open(ctx, c.dataDir, standalone.Options{
-		Authenticator: backend, OTP: c.otp.mode(c.authType), LoginTimeout: c.otp.loginTimeout(), Names: c.serverNames, PolicyDir: c.policyFolder, TokenKeys: keys,
+		Authenticator: backend, OTP: c.otp.mode(c.authType), LoginTimeout: c.otp.loginTimeout(), Throttle: throttle,
+		Names: c.serverNames, PolicyDir: c.policyFolder, TokenKeys: keys,
 		AgentPort: c.agentPort, RegistrationToken: c.registrationToken, PendingMax: c.pendingMax,
 		PendingPerAddress: c.pendingPerAddress, AuditFile: c.auditFile, AuditMaxBytes: c.auditBytes,
 		MaxAge: c.maxAge, Housekeeping: c.housekeeping, ConnectionTokenTTL: c.connectionTTL, Logger: logger,

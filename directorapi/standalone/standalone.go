@@ -37,8 +37,9 @@ import (
 // required.
 type Options struct {
 	Authenticator auth.Authenticator
-	OTP           dcvix.OTPMode // what a login form asks for; "" means never
-	LoginTimeout  time.Duration // how long Authenticator may take; 0 means 30 s
+	OTP           dcvix.OTPMode  // what a login form asks for; "" means never
+	LoginTimeout  time.Duration  // how long Authenticator may take; 0 means 30 s
+	Throttle      *auth.Throttle // slows down guessing at passwords; nil means one with the usual limits
 
 	Names     []string    // further host names and addresses of this director, beside those of the machine
 	Machine   Machine     // how those are found, again and again while the director runs
@@ -169,7 +170,8 @@ func (s *Server) openAPI(opts Options) error {
 	}
 	s.Server, err = directorapi.New(directorapi.Config{
 		Broker: s.broker, CA: s.authority, Authenticator: opts.Authenticator, Tokens: sealer, OTP: opts.OTP,
-		Audit: s.audit, UI: pages, LoginTimeout: opts.LoginTimeout, ConnectionTokenTTL: opts.ConnectionTokenTTL, Now: opts.Now, Logger: s.logger,
+		Throttle: opts.Throttle, Audit: s.audit, UI: pages,
+		LoginTimeout: opts.LoginTimeout, ConnectionTokenTTL: opts.ConnectionTokenTTL, Now: opts.Now, Logger: s.logger,
 	})
 	return err
 }
