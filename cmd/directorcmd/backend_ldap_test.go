@@ -3,7 +3,6 @@
 package directorcmd_test
 
 import (
-	"encoding/pem"
 	"net"
 	"os"
 	"path/filepath"
@@ -14,7 +13,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dcvix/dcvix"
-	"github.com/dcvix/dcvix/ca"
 	"github.com/dcvix/dcvix/cmd/directorcmd"
 	"github.com/dcvix/dcvix/directorapi/client"
 )
@@ -123,36 +121,4 @@ func TestTheDefaultsOfTheDirectoryAreThoseOf01(t *testing.T) {
 	r, _ := start(t, process(t, "--conf", path))
 	line := r.await(`passwords cross the network in clear.*server=(\S+)`)
 	assert.Equal(t, "ldap://127.0.0.1:389", strings.TrimSpace(line[1]))
-}
-
-// The examples of docs/authentication.md, with the files that they name.
-func TestTheExamplesOfTheDocumentStart(t *testing.T) {
-	text, err := os.ReadFile("../../docs/authentication.md")
-	require.NoError(t, err)
-	_, section, _ := strings.Cut(string(text), "\n## LDAP\n")
-	section, _, _ = strings.Cut(section, "\n## ")
-	started := 0
-	for _, block := range strings.Split(section, "```ini\n")[1:] {
-		example, _, _ := strings.Cut(block, "```")
-		if !strings.HasPrefix(example, "[director]") {
-			continue
-		}
-		started++
-		dir := t.TempDir()
-		require.NoError(t, os.WriteFile(filepath.Join(dir, "ldap.password"), []byte(secret), 0o600))
-		authority, err := ca.Open(filepath.Join(dir, "ca"), ca.Config{})
-		require.NoError(t, err)
-		ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: authority.Certificate().Raw})
-		require.NoError(t, os.WriteFile(filepath.Join(dir, "directory-ca.pem"), ca, 0o600))
-		path := filepath.Join(dir, "dcvix-director.conf")
-		example = strings.ReplaceAll(example, "/etc/dcvix-director/", dir+"/")
-		example = strings.Replace(example, "[director]\n", "[director]\ndirector_host = 127.0.0.1\ndirector_port = 0\ndata_dir = data\ntoken_key_file = key\n", 1)
-		require.NoError(t, os.WriteFile(path, []byte(example), 0o600))
-
-		r, _ := start(t, process(t, "--conf", path))
-
-		assert.NotContains(t, r.said(), "level=WARN")
-		assert.NotContains(t, r.said(), "in clear")
-	}
-	assert.Equal(t, 2, started)
 }
