@@ -45,7 +45,7 @@ func exampleSite(t *testing.T) string {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600))
 	}
 	for _, name := range []string{"check-login", "check-code"} {
-		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\nexit 1\n"), 0o700)) //nolint:gosec // it has to run
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\nexit 1\n"), 0o700))
 	}
 	return dir
 }
@@ -84,7 +84,7 @@ func TestTheExamplesOfTheDocumentStart(t *testing.T) {
 
 // The script of docs/authentication.md lets in who is in its list, and nobody else.
 func TestTheScriptOfTheDocumentChecksLogins(t *testing.T) {
-	if _, err := exec.LookPath("openssl"); err != nil && os.Getenv("CI") != "true" { //nolint:forbidigo // as everywhere: needed in CI
+	if _, err := exec.LookPath("openssl"); err != nil && os.Getenv("CI") != "true" {
 		t.Skip("openssl is not here")
 	}
 	headings, scripts := blocks(t, "sh")
@@ -94,7 +94,7 @@ func TestTheScriptOfTheDocumentChecksLogins(t *testing.T) {
 	for i, text := range scripts {
 		if headings[i] == "An external command" {
 			text = strings.ReplaceAll(text, "/etc/dcvix-director/people", people)
-			require.NoError(t, os.WriteFile(script, []byte(text), 0o700)) //nolint:gosec // it has to run
+			require.NoError(t, os.WriteFile(script, []byte(text), 0o700))
 		}
 	}
 	check := func(input string) int {
