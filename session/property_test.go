@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -86,7 +87,7 @@ func (m *fleetModel) act(t *testing.T) string {
 		return m.register(t, id)
 	case 9:
 		key := session.KeyHash{byte(1 + m.rng.IntN(2))}
-		err := m.d.Certified(ctx, id, key, fmt.Sprint(m.rng.Uint64()))
+		err := m.d.Certified(ctx, id, key, strconv.FormatUint(m.rng.Uint64(), 16))
 		if err == nil {
 			require.Equal(t, dcvix.AgentRegistered, m.states[id], "a certificate for %s", id)
 			require.Equal(t, m.keys[id], key, "a certificate for another key of %s", id)
