@@ -3,7 +3,6 @@ package session_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -486,19 +485,4 @@ func TestConnectIsForTheOwner(t *testing.T) {
 	}
 	_, err = d.Connect(t.Context(), "bob", "console", "ws1")
 	assert.ErrorIs(t, err, session.ErrForbidden)
-}
-
-func BenchmarkVerify(b *testing.B) {
-	d := newDirector(b, func(c *session.Config) { c.Logger = slog.New(slog.DiscardHandler) })
-	for i := range 1000 {
-		a := sessiontest.Join(b, d.Broker, dcvix.Hostname(fmt.Sprintf("ws%d", i)))
-		d.agents.SetSessions(a.ID, desktop("s"), desktop("t"))
-		d.report(b, a)
-	}
-	b.ReportAllocs()
-	for b.Loop() {
-		if !d.Verify(b.Context(), "alice", "t", "ws500") {
-			b.Fatal("refused")
-		}
-	}
 }

@@ -399,28 +399,6 @@ func TestOnlyTheStoreMakesAnAgentLast(t *testing.T) {
 	require.ErrorIs(t, d.Certified(t.Context(), "nobody", session.KeyHash{1}, "ff"), session.ErrRevoked)
 }
 
-func TestARevokedAgentIsNotApprovedWhoeverHasItsNameNow(t *testing.T) {
-	d := newDirector(t)
-	old := d.join(t, "ws1")
-	require.NoError(t, d.Revoke(t.Context(), old.ID))
-	d.join(t, "ws1")
-	for _, replace := range []bool{false, true} {
-		require.ErrorIs(t, d.Approve(t.Context(), old.ID, session.Approval{Replace: replace}), session.ErrWrongState)
-	}
-}
-
-func TestAnAgentWhoseNameBecameTheDirectorsIsNotTakenBack(t *testing.T) {
-	var reserved []dcvix.Hostname
-	d := newDirector(t, func(c *session.Config) { c.Reserved = func() []dcvix.Hostname { return reserved } })
-	a := d.join(t, "ws1")
-	require.NoError(t, d.Revoke(t.Context(), a.ID))
-	reserved = []dcvix.Hostname{"ws1"}
-	require.ErrorIs(t, d.Reactivate(t.Context(), a.ID), session.ErrNameReserved)
-	assert.Equal(t, dcvix.AgentRevoked, d.entry(t, a.ID).State)
-	reserved = nil
-	assert.NoError(t, d.Reactivate(t.Context(), a.ID))
-}
-
 // An admin approves at the moment when another denies, or the agent's time is over.
 func TestAnAgentThatWasApprovedIsNotDeniedAfterwards(t *testing.T) {
 	d := newDirector(t, func(c *session.Config) { c.PendingPerAddress = 300 })
