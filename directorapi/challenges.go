@@ -8,7 +8,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-	"unicode"
 
 	"github.com/dcvix/dcvix"
 	"github.com/dcvix/dcvix/auth"
@@ -111,19 +110,7 @@ var errTooManySteps = errors.New("too many second steps within five minutes")
 
 // question makes one bounded line of a backend's prompt.
 func question(prompt string) string {
-	prompt = strings.Map(func(r rune) rune {
-		switch {
-		case unicode.IsSpace(r), unicode.IsControl(r):
-			return ' '
-		case !unicode.IsGraphic(r):
-			return -1
-		}
-		return r
-	}, strings.ToValidUTF8(prompt, "\uFFFD"))
-	prompt = strings.Join(strings.Fields(prompt), " ")
-	if runes := []rune(prompt); len(runes) > maxPrompt {
-		prompt = string(runes[:maxPrompt]) + "…"
-	}
+	prompt = dcvix.OneLine(prompt, maxPrompt)
 	if prompt == "" {
 		return "One-time password"
 	}

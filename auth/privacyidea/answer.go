@@ -191,21 +191,3 @@ func prompt(w way, question string) string {
 
 // maxText bounds what a server says, in characters.
 const maxText = 300
-
-// printable makes one bounded line of a text of the server.
-func printable(s string) string {
-	s = strings.Map(func(r rune) rune {
-		switch {
-		case unicode.IsSpace(r), unicode.IsControl(r):
-			return ' '
-		case !unicode.IsGraphic(r):
-			return -1
-		}
-		return r
-	}, strings.ToValidUTF8(s, "?"))
-	s = strings.Join(strings.Fields(s), " ")
-	if runes := []rune(s); len(runes) > maxText {
-		s = string(runes[:maxText]) + "…"
-	}
-	return s
-}

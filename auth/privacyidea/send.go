@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/dcvix/dcvix"
 	"github.com/dcvix/dcvix/auth"
 )
 
@@ -38,7 +39,7 @@ func (v *Verifier) poll(ctx context.Context, c auth.Credentials, id string) (ans
 }
 
 func (v *Verifier) read(c auth.Credentials, status int, body []byte) (answer, error) {
-	a, err := parse(body, func(text string) string { return printable(v.hide(c, text)) })
+	a, err := parse(body, func(text string) string { return dcvix.OneLine(v.hide(c, text), maxText) })
 	switch {
 	case status != http.StatusOK && err == nil:
 		err = fmt.Errorf("it answered %d", status)

@@ -13,7 +13,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"unicode"
 
 	"github.com/dcvix/dcvix"
 )
@@ -98,7 +97,7 @@ func newUntrusted(base string, err *tls.CertificateVerificationError) *Untrusted
 	case errors.As(err, &name):
 		e.Reason = "its certificate is not for the name " + name.Host + ": use a name that it is for"
 		if len(chain) > 0 && len(chain[0].DNSNames) > 0 {
-			e.Reason += clean(" (" + strings.Join(chain[0].DNSNames, ", ") + ")")
+			e.Reason += " " + dcvix.OneLine("("+strings.Join(chain[0].DNSNames, ", ")+")", maxMessage)
 		}
 		e.Reason += ", or add the name to server_names of the director"
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
@@ -118,7 +117,7 @@ func answerError(res *http.Response, body []byte, html bool) error {
 	e := &dcvix.Error{
 		Code:      codeOf(res.StatusCode),
 		Status:    res.StatusCode,
-		RequestID: clean(res.Header.Get("X-Request-Id")),
+		RequestID: dcvix.OneLine(res.Header.Get("X-Request-Id"), maxMessage),
 	}
 	var problem struct {
 		dcvix.Problem
@@ -133,11 +132,11 @@ func answerError(res *http.Response, body []byte, html bool) error {
 			e.Message = firstClean(problem.Detail, problem.Message, problem.Error, problem.Title)
 			e.RequestID = firstClean(problem.Instance, e.RequestID)
 			if code, ok := strings.CutPrefix(problem.Type, dcvix.ProblemTypePrefix); ok {
-				e.Code = dcvix.ErrorCode(clean(code))
+				e.Code = dcvix.ErrorCode(dcvix.OneLine(code, maxMessage))
 			}
 		}
 	default:
-		e.Message = clean(string(body[:min(len(body), 4096)]))
+		e.Message = dcvix.OneLine(string(body[:min(len(body), 4096)]), maxMessage)
 	}
 	if e.Message == "" {
 		e.Message = fmt.Sprintf("the director answered %d %s", res.StatusCode, http.StatusText(res.StatusCode))
@@ -191,32 +190,13 @@ func isHTML(h http.Header, body []byte) bool {
 		media != "application/json" && bytes.HasPrefix(bytes.TrimSpace(body), []byte("<"))
 }
 
-// maxMessage bounds a sentence of a director, in characters.
+// maxMessage bounds a sentence of a director, in characters. Control characters,
+// line ends and invisible marks would let it write over a terminal, so they go.
 const maxMessage = 1000
-
-// clean makes one printable, bounded line of what a director sent: control
-// characters, line ends and invisible marks would let it write over a terminal.
-func clean(s string) string {
-	s = strings.Map(func(r rune) rune {
-		switch {
-		case unicode.IsSpace(r), unicode.IsControl(r):
-			return ' '
-		case !unicode.IsGraphic(r):
-			return -1
-		default:
-			return r
-		}
-	}, strings.ToValidUTF8(s, "?"))
-	s = strings.Join(strings.Fields(s), " ")
-	if runes := []rune(s); len(runes) > maxMessage {
-		s = string(runes[:maxMessage]) + "…"
-	}
-	return s
-}
 
 func firstClean(candidates ...string) string {
 	for _, c := range candidates {
-		if c = clean(c); c != "" {
+		if c = dcvix.OneLine(c, maxMessage); c != "" {
 			return c
 		}
 	}
