@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/dcvix/dcvix"
+	"github.com/dcvix/dcvix/session/internal/links"
 )
 
 // Config says what a [Broker] is made of. Store, Agents and Policy are required.
@@ -77,7 +78,7 @@ type Broker struct {
 	denied    *denials
 	newcomers newcomers
 	busy      keyedLock // one creation a host at a time
-	calls     calls
+	calls     links.Set // to agents, under way
 
 	dropping sync.RWMutex
 	droppers []AgentDropper
@@ -254,7 +255,7 @@ func (b *Broker) OnDrop(d AgentDropper) {
 // drop forgets the host of an agent that is trusted no longer and ends calls to it
 // and its connections. The register says so already.
 func (b *Broker) drop(id dcvix.AgentID) {
-	b.calls.end(id)
+	b.calls.Cut(id)
 	b.fleet.Drop(id)
 	b.dropping.RLock()
 	defer b.dropping.RUnlock()

@@ -20,6 +20,7 @@ import (
 
 	"github.com/dcvix/dcvix"
 	"github.com/dcvix/dcvix/session"
+	"github.com/dcvix/dcvix/session/internal/links"
 )
 
 var (
@@ -52,7 +53,7 @@ type Config struct {
 type Caller struct {
 	cfg       Config
 	transport *http.Transport
-	links     links
+	links     links.Set
 }
 
 // New returns a Caller.
@@ -84,7 +85,7 @@ func (c *Caller) Close() { c.transport.CloseIdleConnections() }
 
 // DropAgent implements [session.AgentDropper]: calls to the agent that are under
 // way fail, and its connections are closed, idle or not.
-func (c *Caller) DropAgent(id dcvix.AgentID) { c.links.cut(id) }
+func (c *Caller) DropAgent(id dcvix.AgentID) { c.links.Cut(id) }
 
 // CreateSession implements [session.AgentCaller].
 func (c *Caller) CreateSession(ctx context.Context, a session.Agent, req dcvix.AgentCreateSession) (dcvix.SessionID, error) {
@@ -127,7 +128,7 @@ func (c *Caller) call(ctx context.Context, a session.Agent, r request, answer an
 	calling, drop := context.WithCancelCause(withAgent(ctx, a))
 	defer drop(nil)
 	// A call is cut besides its connection, or the transport would try another one.
-	defer c.links.add(a.ID, func() { drop(errDropped) })()
+	defer c.links.Add(a.ID, func() { drop(errDropped) })()
 	req, err := http.NewRequestWithContext(calling, r.method, url, bytes.NewReader(r.body))
 	if err != nil {
 		return fmt.Errorf("%w: %w", session.ErrAgentFailed, err)
@@ -182,13 +183,13 @@ func (c *Caller) dial(ctx context.Context, network, _ string) (net.Conn, error) 
 	}
 	ctx, drop := context.WithCancelCause(ctx)
 	defer drop(nil)
-	defer c.links.add(a.ID, func() { drop(errDropped) })()
+	defer c.links.Add(a.ID, func() { drop(errDropped) })()
 	raw, err := c.dialAny(ctx, network, a)
 	if err != nil {
 		return nil, err
 	}
 	conn := &linkedConn{Conn: raw}
-	conn.forget = c.links.add(a.ID, func() { _ = raw.Close() }) // its reader sees the end and closes conn
+	conn.forget = c.links.Add(a.ID, func() { _ = raw.Close() }) // its reader sees the end and closes conn
 	if err := context.Cause(ctx); err != nil {                  // dropped before there was a connection to cut
 		return nil, errors.Join(err, conn.Close())
 	}

@@ -1,15 +1,16 @@
-package agenthttp
+// Package links knows what is open towards each agent, so that it can be cut when
+// the agent is trusted no longer.
+package links
 
 import (
-	"net"
 	"sync"
 
 	"github.com/dcvix/dcvix"
 )
 
-// links knows what is open towards each agent: calls, dials and connections. The
-// zero value is empty and ready to use.
-type links struct {
+// A Set is what is open towards agents: calls, dials, connections. The zero value
+// is empty and ready to use. It is safe for concurrent use.
+type Set struct {
 	mu   sync.Mutex
 	open map[dcvix.AgentID]map[*link]struct{}
 }
@@ -17,9 +18,9 @@ type links struct {
 // A link can be cut, from any goroutine and more than once.
 type link struct{ cut func() }
 
-// add notes what cut ends; the caller calls forget, once or more, when it has
+// Add notes what cut ends; the caller calls forget, once or more, when it has
 // ended by itself.
-func (l *links) add(id dcvix.AgentID, cut func()) (forget func()) {
+func (l *Set) Add(id dcvix.AgentID, cut func()) (forget func()) {
 	one := &link{cut}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -40,8 +41,8 @@ func (l *links) add(id dcvix.AgentID, cut func()) (forget func()) {
 	}
 }
 
-// cut ends all that is open towards an agent.
-func (l *links) cut(id dcvix.AgentID) {
+// Cut ends all that is open towards an agent.
+func (l *Set) Cut(id dcvix.AgentID) {
 	l.mu.Lock()
 	all := make([]*link, 0, len(l.open[id]))
 	for one := range l.open[id] {
@@ -51,16 +52,4 @@ func (l *links) cut(id dcvix.AgentID) {
 	for _, one := range all { // without the lock, because what is cut may forget itself
 		one.cut()
 	}
-}
-
-// A linkedConn leaves the links when it is closed.
-type linkedConn struct {
-	net.Conn
-	forget func()
-}
-
-// Close closes the connection, which is then nobody's to cut.
-func (c *linkedConn) Close() error {
-	c.forget()
-	return c.Conn.Close()
 }
