@@ -6,6 +6,7 @@ package agentcmd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -23,7 +24,7 @@ import (
 // The exit codes of the program.
 const (
 	ExitOK      = 0
-	ExitFailure = 1 // this host does not let the agent work: folder, port, key, log
+	ExitFailure = 1 // this host does not let the agent work: folder, port, key, log; or the doctor found a problem
 	ExitUsage   = 2 // the command line or the configuration file is wrong
 )
 
@@ -59,6 +60,9 @@ func Main(opts Options) int {
 	if err == nil {
 		return ExitOK
 	}
+	if errors.Is(err, errNotWell) {
+		return ExitFailure
+	}
 	for line := range strings.SplitSeq(err.Error(), "\n") {
 		_, _ = fmt.Fprintln(opts.Stderr, "dcvix-agent:", line) // nobody is left to hear of a failure
 	}
@@ -85,6 +89,8 @@ func command(opts Options) *cobra.Command {
 			"Without --conf it reads dcvix-agent.conf from the system's folder, else from\n" +
 			"beside the program, else from the working directory. Every key can also be given\n" +
 			"in the environment: DCVIX_AGENT_DIRECTOR_HOST is director_host in [agent].\n\n" +
+			"Without a command it runs until it is told to stop. The commands are for whoever sets\n" +
+			"up the host.\n\n" +
 			"Exit codes: 0 stopped as asked, 1 this host does not let it work,\n" +
 			"2 wrong usage or configuration.",
 		Args:              cmdline.NoWords,
@@ -101,10 +107,10 @@ func command(opts Options) *cobra.Command {
 	}
 	cmd.SetVersionTemplate("dcvix-agent {{.Version}}\n")
 	cmd.SetFlagErrorFunc(cmdline.FlagError)
-	fs := cmd.Flags()
-	fs.StringVar(&f.conf, "conf", "", "read the configuration from `PATH`")
-	fs.StringVar(&f.writeConfig, "write-config", "", "write a commented default configuration to `PATH` and end")
-	fs.BoolVar(&f.lenient, "lenient", false, "only warn of unknown keys in the configuration")
+	cmd.PersistentFlags().StringVar(&f.conf, "conf", "", "read the configuration from `PATH`")
+	cmd.PersistentFlags().BoolVar(&f.lenient, "lenient", false, "only warn of unknown keys in the configuration")
+	cmd.Flags().StringVar(&f.writeConfig, "write-config", "", "write a commented default configuration to `PATH` and end")
+	cmd.AddCommand(setupCommand(opts, &f), doctorCommand(opts, &f))
 	cmd.SetArgs(cmdline.TwoDashes(opts.Args))
 	cmd.SetOut(opts.Stdout)
 	cmd.SetErr(opts.Stderr)
