@@ -48,7 +48,9 @@ func run(ctx context.Context, opts Options, f flags) (err error) {
 	if err != nil {
 		return err
 	}
+	end := announce(ctx, agent, logger)
 	err = agent.Run(ctx)
+	end()
 	if err == nil {
 		logger.InfoContext(context.WithoutCancel(ctx), "stopped", slog.Any("cause", context.Cause(ctx)))
 	}
