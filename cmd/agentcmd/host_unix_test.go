@@ -122,6 +122,12 @@ func (h *host) enrol() {
 	h.t.Helper()
 	h.startAgent("waiting for an admin")
 	h.approve()
+	h.awaitListening()
+}
+
+// awaitListening waits until the agent is registered and listens.
+func (h *host) awaitListening() {
+	h.t.Helper()
 	const patience, tick = 20 * time.Second, 5 * time.Millisecond
 	require.Eventually(h.t, func() bool {
 		_, err := os.Stat(h.path("data/" + agentclient.CertFile))
