@@ -13,6 +13,15 @@ import (
 
 func TestTheRegistryIsChangedAndPutBack(t *testing.T) {
 	const base = `Software\dcvix-test\dcv`
+	remove := func() {
+		for _, path := range []string{
+			base + `\session-management\automatic-console-session`, base + `\session-management`, base + `\security`, base, base + "-record",
+		} {
+			_ = registry.DeleteKey(registry.CURRENT_USER, path) // may not be there
+		}
+	}
+	remove() // of a run that was killed
+	t.Cleanup(remove)
 	_, err := dcvconf.OpenRegistry(base)
 	require.ErrorIs(t, err, fs.ErrNotExist, "no DCV server")
 	security, _, err := registry.CreateKey(registry.CURRENT_USER, base+`\security`, registry.ALL_ACCESS)
