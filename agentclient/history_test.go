@@ -223,14 +223,20 @@ func (h *history) breaks() {
 	h.note("dcv: %s", f.Name)
 	h.on = append(h.on, f.Name)
 	h.drawn[f.Name]++
-	h.change(func(s *dcvclitest.State) { f.Apply(&s.Faults) })
+	long := f.Name == "slow" && h.rng.IntN(2) == 0
+	h.change(func(s *dcvclitest.State) {
+		f.Apply(&s.Faults)
+		if long { // over the limit of a command
+			s.Faults.Slow = 35 * time.Second
+		}
+	})
 }
 
 // cosmetic are the faults in spite of which the agent sees what is there.
-var cosmetic = []string{"warning", "extra keys", "null times", "times without fraction", "upper case", "unquoted ids"}
+var cosmetic = []string{"warning", "noJSON", "extraKeys", "nullTimes", "noFraction", "upperCase", "unquotedIDs"}
 
 // blinding are the faults that hide what is on the host, each by itself.
-var blinding = []string{"slow", "down", "hang", "crash", "garbage", "truncate"}
+var blinding = []string{"hang", "crash", "down", "crashAfter", "failDone", "garbage", "truncate"}
 
 // endure leaves a host alone with its faults for two intervals, in every second
 // history: what cannot be seen has to be said.
@@ -278,11 +284,18 @@ func (h *history) check() {
 	require.NoError(h.t, err)
 	view, _ := h.view()
 	there, seen := make(map[string]bool), make(map[string]bool)
+	counts := !slices.Contains(h.on, "noJSON") // text has no counts
+	line := func(id, owner, kind string, connected int) string {
+		if !counts {
+			return id + " of " + owner + ", " + kind
+		}
+		return fmt.Sprintf("%s of %s, %s, %d connected", id, owner, kind, connected)
+	}
 	for _, s := range state.Sessions {
-		there[fmt.Sprintf("%s of %s, %s, %d connected", s.ID, s.Owner, s.Type, len(s.Connections))] = true
+		there[line(s.ID, s.Owner, s.Type, len(s.Connections))] = true
 	}
 	for _, s := range view.Sessions {
-		seen[fmt.Sprintf("%s of %s, %s, %d connected", s.ID, s.Owner, s.Type, s.NumOfConnections)] = true
+		seen[line(string(s.ID), string(s.Owner), string(s.Type), s.NumOfConnections)] = true
 	}
 	if !maps.Equal(there, seen) {
 		h.isWrong("on the host: %v; the director sees: %v", slices.Sorted(maps.Keys(there)), slices.Sorted(maps.Keys(seen)))
@@ -359,7 +372,7 @@ func runHistory(t *testing.T, seed uint64, drawn map[string]int, spoil func(agen
 // director's view equals the host's two update intervals after it does well
 // again, and no session of somebody else is ever touched.
 func TestTheDirectorSeesWhatIsOnTheHost(t *testing.T) {
-	histories := 600
+	histories := 200
 	if os.Getenv("DCVIX_LONG") != "" {
 		histories = 10_000
 	}
@@ -371,6 +384,9 @@ func TestTheDirectorSeesWhatIsOnTheHost(t *testing.T) {
 		}
 	}
 	t.Logf("%d histories; faults drawn: %v", histories, drawn)
+	for _, f := range dcvclitest.AllFaults() {
+		require.GreaterOrEqual(t, drawn[f.Name], histories/100, "histories with the fault %s", f.Name)
+	}
 }
 
 // A spoiled engine has a defect. What it does not change it inherits.
@@ -402,9 +418,9 @@ func (e createsBlindly) List(ctx context.Context) ([]dcvcli.Session, error) {
 
 func TestTheHistoriesCatchADefectiveAgent(t *testing.T) {
 	for name, spoil := range map[string]func(agentclient.DCV) agentclient.DCV{
-		"a failed list is an empty one":     func(d agentclient.DCV) agentclient.DCV { return emptyWhenBlind{d} },
-		"a close ends the first session":    func(d agentclient.DCV) agentclient.DCV { return closesTheFirst{d} },
-		"it does not see its own sessions":  func(d agentclient.DCV) agentclient.DCV { return createsBlindly{d} },
+		"a failed list is an empty one":    func(d agentclient.DCV) agentclient.DCV { return emptyWhenBlind{d} },
+		"a close ends the first session":   func(d agentclient.DCV) agentclient.DCV { return closesTheFirst{d} },
+		"it does not see its own sessions": func(d agentclient.DCV) agentclient.DCV { return createsBlindly{d} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			drawn := make(map[string]int)
