@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -37,11 +38,11 @@ type anybody struct{ rules *session.Rules }
 func (p anybody) Rules() *session.Rules { return p.rules }
 
 func newAnybody(t testing.TB, users ...dcvix.Username) anybody {
-	list := ""
+	list := make([]string, 0, len(users))
 	for _, u := range users {
-		list += fmt.Sprintf(`{"id":%q,"workstations":["ALLOW_CUSTOM"]},`, u)
+		list = append(list, fmt.Sprintf(`{"id":%q,"workstations":["ALLOW_CUSTOM"]}`, u))
 	}
-	rules, err := session.ParseRules([]byte("["+list+`{"id":"root","admin":true}]`), []byte("[]"))
+	rules, err := session.ParseRules([]byte("["+strings.Join(list, ",")+"]"), []byte("[]"))
 	require.NoError(t, err)
 	return anybody{rules}
 }
