@@ -272,7 +272,7 @@ func runHistory(t *testing.T, seed uint64, drawn map[string]int, spoil func(agen
 // director's view equals the host's two update intervals after it does well
 // again, and no session of somebody else is ever touched.
 func TestTheDirectorSeesWhatIsOnTheHost(t *testing.T) {
-	histories := 200
+	histories := 80
 	if longForm() {
 		histories = 10_000
 	}
