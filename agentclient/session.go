@@ -168,12 +168,11 @@ func (a *Agent) owns(ctx context.Context, owner dcvix.Username, id dcvix.Session
 	if owner == "" {
 		return nil
 	}
-	listed, err := a.cfg.DCV.List(ctx)
+	listed, err := a.list(ctx)
 	if err != nil {
 		return fmt.Errorf("close session %s: %w", id, err)
 	}
 	if !slices.ContainsFunc(listed, func(s dcvcli.Session) bool { return s.ID == string(id) && s.Owner == string(owner) }) {
-		a.due()
 		return fmt.Errorf("session %s of %s: %w", id, owner, dcvcli.ErrNotFound)
 	}
 	return nil
