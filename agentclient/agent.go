@@ -40,6 +40,10 @@ type DCV interface {
 	// Close closes a session and returns once it is gone. It returns an error
 	// that wraps [dcvcli.ErrNotFound] if there is none of that id.
 	Close(ctx context.Context, id string) error
+
+	// SetConfig changes one setting of the DCV server. The value is a GVariant in
+	// its text form.
+	SetConfig(ctx context.Context, section, key, value string) error
 }
 
 var _ DCV = (*dcvcli.CLI)(nil)

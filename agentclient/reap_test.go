@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -281,6 +282,7 @@ type moment struct {
 	agentclient.DCV
 
 	list, closing func() error
+	create        func(ctx context.Context, opts dcvcli.CreateOptions) error
 }
 
 func (m *moment) List(ctx context.Context) ([]dcvcli.Session, error) {
@@ -301,6 +303,15 @@ func (m *moment) Close(ctx context.Context, id string) error {
 	return m.DCV.Close(ctx, id)
 }
 
+func (m *moment) Create(ctx context.Context, opts dcvcli.CreateOptions) error {
+	if m.create != nil {
+		if err := m.create(ctx, opts); err != nil {
+			return err
+		}
+	}
+	return m.DCV.Create(ctx, opts)
+}
+
 func TestWhoConnectsInTheLastMomentIsNotThrownOut(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		d := newDirector(t)
@@ -310,16 +321,16 @@ func TestWhoConnectsInTheLastMomentIsNotThrownOut(t *testing.T) {
 		s := desktop(oursByID)
 		s.CreationTime = time.Now().Add(-2 * day)
 		putSession(t, h, s)
-		looks := 0
+		var looks atomic.Int32
 		h.cfg.DCV = &moment{DCV: h.cfg.DCV, list: func() error {
-			if looks++; looks == 2 { // the one right before the close
+			if looks.Add(1) == 2 { // the one right before the close
 				connect(t, h, oursByID)
 			}
 			return nil
 		}}
 		h.start()
 		time.Sleep(10 * time.Minute)
-		assert.Greater(t, looks, 2)
+		assert.Greater(t, int(looks.Load()), 2)
 		assert.Len(t, there(t, h), 1)
 		h.stop()
 	})
@@ -351,19 +362,19 @@ func TestAListThatFailsClosesNothing(t *testing.T) {
 		d.approved = true
 		h := newHost(t, d, reaping)
 		putSession(t, h, desktop(oursByID))
-		broken := false
+		var broken atomic.Bool
 		h.cfg.DCV = &moment{DCV: h.cfg.DCV, list: func() error {
-			if broken {
+			if broken.Load() {
 				return context.DeadlineExceeded
 			}
 			return nil
 		}}
 		h.start()
 		time.Sleep(30 * time.Minute)
-		broken = true
+		broken.Store(true)
 		time.Sleep(3 * time.Hour)
 		assert.Len(t, there(t, h), 1)
-		broken = false
+		broken.Store(false)
 		time.Sleep(2 * time.Minute)
 		assert.Empty(t, there(t, h))
 		h.stop()
@@ -376,16 +387,16 @@ func TestACloseThatFailsIsTriedAgainAndSaidOnce(t *testing.T) {
 		d.approved = true
 		h := newHost(t, d, reaping)
 		putSession(t, h, desktop(oursByID))
-		tries := 0
+		var tries atomic.Int32
 		h.cfg.DCV = &moment{DCV: h.cfg.DCV, closing: func() error {
-			if tries++; tries < 10 {
+			if tries.Add(1) < 10 {
 				return &dcvcli.CommandError{Verb: "close-session", ExitCode: 1, Stderr: "busy"}
 			}
 			return nil
 		}}
 		h.start()
 		time.Sleep(65 * time.Minute)
-		assert.InDelta(t, 5, tries, 1, "at every look")
+		assert.InDelta(t, 5, tries.Load(), 1, "at every look")
 		assert.Len(t, there(t, h), 1)
 		time.Sleep(10 * time.Minute)
 		assert.Empty(t, there(t, h))

@@ -112,6 +112,7 @@ func (a *Agent) routes() http.Handler {
 		dcvix.PathSessions: {http.MethodGet: a.getSessions, http.MethodPost: a.postSession},
 		dcvix.PathSession:  {http.MethodDelete: a.deleteSession},
 		dcvix.PathStats:    {http.MethodGet: a.getStats},
+		dcvix.PathConfig:   {http.MethodPost: a.postConfig},
 	} {
 		for method, handler := range methods {
 			mux.HandleFunc(method+" "+path, handler)
@@ -165,12 +166,7 @@ func (a *Agent) getSessions(w http.ResponseWriter, r *http.Request) {
 
 func (a *Agent) postSession(w http.ResponseWriter, r *http.Request) {
 	asked, err := readCreate(http.MaxBytesReader(w, r.Body, maxRequest))
-	if tooLong := (*http.MaxBytesError)(nil); errors.As(err, &tooLong) {
-		refuse(w, http.StatusRequestEntityTooLarge, fmt.Sprintf("The request is longer than %d bytes.", maxRequest))
-		return
-	}
-	if err != nil {
-		refuse(w, http.StatusBadRequest, "The session cannot be created: "+clean(err.Error())+".")
+	if unreadable(w, err, "The session cannot be created") {
 		return
 	}
 	id, err := a.create(r.Context(), asked)
@@ -179,6 +175,20 @@ func (a *Agent) postSession(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	answer(w, http.StatusCreated, dcvix.AgentCreatedSession{SessionID: id})
+}
+
+// unreadable refuses a request that could not be read, if that is so.
+func unreadable(w http.ResponseWriter, err error, consequence string) bool {
+	tooLong := (*http.MaxBytesError)(nil)
+	switch {
+	case err == nil:
+		return false
+	case errors.As(err, &tooLong):
+		refuse(w, http.StatusRequestEntityTooLarge, fmt.Sprintf("The request is longer than %d bytes.", maxRequest))
+	default:
+		refuse(w, http.StatusBadRequest, consequence+": "+clean(err.Error())+".")
+	}
+	return true
 }
 
 func (a *Agent) deleteSession(w http.ResponseWriter, r *http.Request) {
