@@ -3,7 +3,6 @@ package dcvclitest
 import (
 	"errors"
 	"fmt"
-	"os"
 	"strconv"
 	"unicode/utf8"
 )
@@ -118,14 +117,14 @@ func checkName(name string) error {
 // readPermissions returns the text of a permissions file. An empty file revokes
 // everything (Administrator Guide, "Managing session permissions").
 func readPermissions(file string) (string, error) {
-	text, err := os.ReadFile(file)
+	text, err := readPermissionsFile(file)
 	if err != nil {
-		return "", fmt.Errorf("the permissions file: %w", err)
-	}
-	if _, err := parsePermissions(string(text)); err != nil {
 		return "", err
 	}
-	return nobody + string(text), nil
+	if _, err := parsePermissions(text); err != nil {
+		return "", err
+	}
+	return nobody + text, nil
 }
 
 // room returns an error when the host cannot take one more session like this.

@@ -78,7 +78,7 @@ func NewGateway(cfg GatewayConfig) (*Gateway, error) {
 		ErrorLog:      slog.NewLogLogger(cfg.Logger.Handler(), slog.LevelDebug),
 	}
 	g.mux.HandleFunc("POST "+connectPath, g.connect)
-	g.mux.HandleFunc(sessionsPath, http.NotFound) // a gateway knows no sessions
+	g.mux.HandleFunc("GET "+sessionsPath, http.NotFound) // a gateway knows no sessions
 	g.mux.HandleFunc("GET /", servePage)
 	return g, nil
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/dcvix/dcvix/ca/catest"
 	"github.com/dcvix/dcvix/dcvcli/dcvclitest"
 )
 
@@ -46,12 +47,14 @@ func resolving(t *testing.T, answer http.HandlerFunc) *directory {
 		d.mu.Unlock()
 		answer(w, r)
 	}))
-	certificate := selfSigned(t)
-	server.TLS = &tls.Config{Certificates: []tls.Certificate{certificate}, ClientAuth: tls.RequestClientCert, MinVersion: tls.VersionTLS12}
+	authority := catest.New(t)
+	server.TLS = &tls.Config{
+		Certificates: []tls.Certificate{catest.Issue(t, authority, "resolver", "localhost")},
+		ClientAuth:   tls.RequestClientCert, MinVersion: tls.VersionTLS12,
+	}
 	server.StartTLS()
 	t.Cleanup(server.Close)
-	d.ca = x509.NewCertPool()
-	d.ca.AddCert(server.Certificate())
+	d.ca = authority.Pool()
 	_, port, err := net.SplitHostPort(server.Listener.Addr().String())
 	require.NoError(t, err)
 	d.url = "https://localhost:" + port // gateways take no addresses
@@ -62,16 +65,6 @@ func (d *directory) asked() []string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.requests
-}
-
-// selfSigned is a certificate for localhost.
-func selfSigned(t *testing.T) tls.Certificate {
-	t.Helper()
-	server := httptest.NewUnstartedServer(nil)
-	certificate, err := dcvclitest.ThrowAwayCertificate("localhost", time.Now())
-	require.NoError(t, err)
-	server.Close()
-	return certificate
 }
 
 // found answers with the documented form.
@@ -119,6 +112,12 @@ func TestAGatewayTakesAClientToItsSession(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, state.Sessions[0].Connections, 1)
 	assert.Equal(t, "gw1.localhost", state.Sessions[0].Connections[0].Gateway)
+
+	page := httptest.NewRecorder()
+	other, err := dcvclitest.NewServer(dcvclitest.ServerConfig{Name: "ws1", DCV: server.dcv})
+	require.NoError(t, err)
+	other.ServeHTTP(page, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/fake/sessions", nil))
+	assert.Regexp(t, `"alice from 127\.0\.0\.1:[0-9]+, the gateway gw1\.localhost"`, page.Body)
 
 	require.NoError(t, newCLI(t, server.dcv, "linux").Close(t.Context(), "s"))
 	select {
@@ -186,30 +185,30 @@ func TestAnAnswerIsTakenInTheDocumentedFormAlone(t *testing.T) {
 		status int
 		want   string // "" means that it is taken
 	}{
-		"as documented":            {body: good},
-		"a key more":               {body: replaced(`{`, `{"sessionId":"x",`)},
-		"an address":               {body: replaced("ws-17.lab.test", "2001:db8::7")},
-		"camelCase keys":           {body: strings.NewReplacer("SessionId", "sessionId", "Port", "port").Replace(good), want: `has no SessionId but ["DcvServerEndpoint"`},
-		"a missing path":           {body: replaced(`,"WebUrlPath":"/"`, ``), want: "has no WebUrlPath"},
-		"a path without a slash":   {body: replaced(`"/"`, `"x"`), want: "WebUrlPath"},
-		"a port in quotes":         {body: replaced(`8443`, `"8443"`), want: `Port "8443", which is of another type`},
-		"a port with a fraction":   {body: replaced(`8443`, `8443.5`), want: "another type"},
-		"no port":                  {body: replaced(`8443`, `null`), want: "another type"},
-		"port 0":                   {body: replaced(`8443`, `0`), want: "Port 0"},
-		"port 65536":               {body: replaced(`8443`, `65536`), want: "Port 65536"},
-		"another transport":        {body: replaced("QUIC", "HTTP"), want: "TransportProtocol"},
-		"a transport in small":     {body: replaced("QUIC", "quic"), want: "TransportProtocol"},
-		"an empty session":         {body: replaced("console", ""), want: "empty"},
-		"a number for a session":   {body: replaced(`"console"`, `7`), want: "another type"},
-		"a URL for a host":         {body: replaced("ws-17.lab.test", "https://ws-17.lab.test"), want: "no host"},
-		"a list":                   {body: "[" + good + "]", want: "read the answer"},
-		"no JSON":                  {body: "console", want: "read the answer"},
-		"null":                     {body: "null", want: "has no SessionId"},
-		"status 201":               {body: good, status: 201, want: "status 201"},
-		"status 400":               {body: good, status: 400, want: "status 400"},
-		"status 302":               {body: good, status: 302, want: "status 302"},
-		"an endless answer":        {body: strings.Repeat(" ", 1<<20) + good, want: "read the answer"},
-		"a session nobody has":     {status: 404, want: "knows no such session"},
+		"as documented":          {body: good},
+		"a key more":             {body: replaced(`{`, `{"sessionId":"x",`)},
+		"an address":             {body: replaced("ws-17.lab.test", "2001:db8::7")},
+		"camelCase keys":         {body: strings.NewReplacer("SessionId", "sessionId", "Port", "port").Replace(good), want: `has no SessionId but ["DcvServerEndpoint"`},
+		"a missing path":         {body: replaced(`,"WebUrlPath":"/"`, ``), want: "has no WebUrlPath"},
+		"a path without a slash": {body: replaced(`"/"`, `"x"`), want: "WebUrlPath"},
+		"a port in quotes":       {body: replaced(`8443`, `"8443"`), want: `Port "8443", which is of another type`},
+		"a port with a fraction": {body: replaced(`8443`, `8443.5`), want: "another type"},
+		"no port":                {body: replaced(`8443`, `null`), want: "another type"},
+		"port 0":                 {body: replaced(`8443`, `0`), want: "Port 0"},
+		"port 65536":             {body: replaced(`8443`, `65536`), want: "Port 65536"},
+		"another transport":      {body: replaced("QUIC", "HTTP"), want: "TransportProtocol"},
+		"a transport in small":   {body: replaced("QUIC", "quic"), want: "TransportProtocol"},
+		"an empty session":       {body: replaced("console", ""), want: "empty"},
+		"a number for a session": {body: replaced(`"console"`, `7`), want: "another type"},
+		"a URL for a host":       {body: replaced("ws-17.lab.test", "https://ws-17.lab.test"), want: "no host"},
+		"a list":                 {body: "[" + good + "]", want: "read the answer"},
+		"no JSON":                {body: "console", want: "read the answer"},
+		"null":                   {body: "null", want: "has no SessionId"},
+		"status 201":             {body: good, status: 201, want: "status 201"},
+		"status 400":             {body: good, status: 400, want: "status 400"},
+		"status 302":             {body: good, status: 302, want: "status 302"},
+		"an endless answer":      {body: strings.Repeat(" ", 1<<20) + good, want: "read the answer"},
+		"a session nobody has":   {status: 404, want: "knows no such session"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -232,7 +231,8 @@ func TestAnAnswerIsTakenInTheDocumentedFormAlone(t *testing.T) {
 
 func TestAGatewayChecksItsResolver(t *testing.T) {
 	resolver := resolving(t, found("s", "ws1.localhost", 1))
-	other := selfSigned(t)
+	other := catest.New(t)
+	certificate := catest.Issue(t, other, "gw1")
 	ask := func(r dcvclitest.Resolver) error {
 		r.URL = resolver.url
 		_, err := r.Resolve(t.Context(), "s", dcvclitest.TransportHTTP, netip.Addr{})
@@ -240,14 +240,10 @@ func TestAGatewayChecksItsResolver(t *testing.T) {
 	}
 	require.NoError(t, ask(dcvclitest.Resolver{CA: resolver.ca}))
 	assert.False(t, resolver.client)
-	require.NoError(t, ask(dcvclitest.Resolver{NoTLSStrict: true, Certificate: &other}))
+	require.NoError(t, ask(dcvclitest.Resolver{NoTLSStrict: true, Certificate: &certificate}))
 	assert.True(t, resolver.client)
 	require.ErrorContains(t, ask(dcvclitest.Resolver{}), "certificate")
-	stranger := x509.NewCertPool()
-	leaf, err := x509.ParseCertificate(other.Certificate[0])
-	require.NoError(t, err)
-	stranger.AddCert(leaf)
-	require.ErrorContains(t, ask(dcvclitest.Resolver{CA: stranger}), "certificate")
+	require.ErrorContains(t, ask(dcvclitest.Resolver{CA: other.Pool()}), "certificate")
 }
 
 func TestAResolverThatHangsIsGivenUp(t *testing.T) {
@@ -297,13 +293,11 @@ func TestAGatewayServesThePageAndNoSessions(t *testing.T) {
 	}
 	_, err := through(t, port, "s", "any")
 	require.ErrorContains(t, err, "The session s is not available.")
-	assert.Empty(t, func() string { // a client without a token is not worth a question
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, fmt.Sprintf("https://127.0.0.1:%d/fake/connect", port), nil)
-		require.NoError(t, err)
-		answer, err := browser.Do(request)
-		require.NoError(t, err)
-		require.NoError(t, answer.Body.Close())
-		assert.Equal(t, http.StatusBadRequest, answer.StatusCode)
-		return strings.Join(resolver.asked()[1:], "")
-	}())
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, fmt.Sprintf("https://127.0.0.1:%d/fake/connect", port), nil)
+	require.NoError(t, err)
+	answer, err := browser.Do(request)
+	require.NoError(t, err)
+	require.NoError(t, answer.Body.Close())
+	assert.Equal(t, http.StatusBadRequest, answer.StatusCode)
+	assert.Len(t, resolver.asked(), 1, "a client without a token is not worth a question")
 }

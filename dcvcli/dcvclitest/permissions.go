@@ -3,6 +3,7 @@ package dcvclitest
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strings"
@@ -20,6 +21,26 @@ type rule struct {
 	actor    string
 	effect   string // allow, disallow or deny
 	features []string
+}
+
+// maxPermissions is the size of a file that is taken, in bytes.
+const maxPermissions = 64 << 10
+
+// readPermissionsFile returns the text of a file.
+func readPermissionsFile(name string) (string, error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return "", fmt.Errorf("permissions file: %w", err)
+	}
+	defer file.Close() //nolint:errcheck // it was only read
+	text, err := io.ReadAll(io.LimitReader(file, maxPermissions+1))
+	if err != nil {
+		return "", fmt.Errorf("permissions file: %w", err)
+	}
+	if len(text) > maxPermissions {
+		return "", fmt.Errorf("permissions file %s is longer than %d bytes", name, maxPermissions)
+	}
+	return string(text), nil
 }
 
 // ownerOnly is what holds without any permissions file.
@@ -40,8 +61,7 @@ func features() []string {
 // parsePermissions reads the text of a permissions file. The fake follows no
 // #import, which it refuses; that it refuses what it cannot read is assumed.
 func parsePermissions(text string) (*permissions, error) {
-	const limit = 64 << 10 // bytes
-	if len(text) > limit {
+	if len(text) > 2*maxPermissions { // the server's and the session's
 		return nil, errors.New("the permissions file is too long")
 	}
 	p := &permissions{groups: map[string][]string{}, aliases: map[string][]string{}}
@@ -220,11 +240,11 @@ func (p *permissions) covers(names []string, feature string) bool {
 func (s *State) mayEnter(h host, session Session, user string) (bool, error) {
 	text := session.Permissions
 	if file := h.settings.text("session-management/defaults/permissions-file", ""); file != "" {
-		common, err := os.ReadFile(file)
+		common, err := readPermissionsFile(file)
 		if err != nil {
-			return false, fmt.Errorf("the server's permissions file: %w", err)
+			return false, fmt.Errorf("the server's defaults: %w", err)
 		}
-		text = string(common) + "\n" + text
+		text = common + "\n" + text
 	} else if text == "" {
 		text = ownerOnly
 	}

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -84,6 +85,7 @@ func TestAPermissionsFileThatCannotBeReadIsRefused(t *testing.T) {
 		"a group without name": "[groups]\n=bob\n",
 		"a group of itself":    "[groups]\na=group:b\nb=group:a\n",
 		"an alias of itself":   "[aliases]\na=b\nb=b\n",
+		"too much":             strings.Repeat(";", 64<<10+1),
 	} {
 		t.Run(name, func(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "x.perm")
@@ -99,5 +101,5 @@ func TestAServerWhosePermissionsAreGoneLetsNobodyIn(t *testing.T) {
 	server := start(t, dcvclitest.ServerConfig{DCV: newDCV(t, dcvclitest.Config{Settings: settings}), VerifierURL: answering(t, http.StatusOK, yesToAlice)})
 	_, err := server.dial(t, "s", "any")
 	require.ErrorIs(t, err, dcvclitest.ErrRefused)
-	assert.Contains(t, server.logs.String(), "the server's permissions file")
+	assert.Contains(t, server.logs.String(), "the server's defaults: permissions file")
 }

@@ -92,15 +92,17 @@ func (r *Resolver) endpoint() (*url.URL, error) {
 	return u.JoinPath("resolveSession"), nil
 }
 
-func (r *Resolver) ask(ctx context.Context, endpoint *url.URL, transport string) (Resolution, error) {
+func (r *Resolver) ask(ctx context.Context, endpoint *url.URL, wanted string) (Resolution, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint.String(), nil)
 	if err != nil {
 		return Resolution{}, err
 	}
 	request.Header["accept"] = []string{"application/json"} // in the documented case
 	request.Header["User-Agent"] = nil                      // none is documented
+	transport := &http.Transport{DialContext: dialHost, TLSClientConfig: r.tls(), DisableCompression: true}
+	defer transport.CloseIdleConnections()
 	client := http.Client{
-		Transport:     &http.Transport{DialContext: dialHost, TLSClientConfig: r.tls(), DisableKeepAlives: true, DisableCompression: true},
+		Transport:     transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	response, err := client.Do(request)
@@ -120,7 +122,7 @@ func (r *Resolver) ask(ctx context.Context, endpoint *url.URL, transport string)
 	if err != nil {
 		return Resolution{}, fmt.Errorf("read the answer: %w", err)
 	}
-	return parseResolution(body, transport)
+	return parseResolution(body, wanted)
 }
 
 func (r *Resolver) tls() *tls.Config {
