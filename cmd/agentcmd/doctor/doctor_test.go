@@ -458,8 +458,10 @@ func TestABrokenGPUToolIsSaid(t *testing.T) {
 	require.NoError(t, os.WriteFile(h.path("nvidia-smi"), []byte("#!/bin/sh\nexit 9\n"), 0o755))
 	t.Setenv("PATH", h.dir+":"+os.Getenv("PATH"))
 	assert.Equal(t, doctor.Warning, finding(h.ask(), "GPU").Level)
-	require.NoError(t, os.WriteFile(h.path("nvidia-smi"), []byte("#!/bin/sh\necho GPU 0\n"), 0o755))
-	assert.Equal(t, doctor.OK, finding(h.ask(), "GPU").Level)
+	for _, healthy := range []string{"#!/bin/sh\necho GPU 0\n", "#!/bin/sh\nexit 6\n"} { // 6: no card
+		require.NoError(t, os.WriteFile(h.path("nvidia-smi"), []byte(healthy), 0o755))
+		assert.Equal(t, doctor.OK, finding(h.ask(), "GPU").Level)
+	}
 }
 
 func TestNoSecretIsShown(t *testing.T) {
