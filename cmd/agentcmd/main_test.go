@@ -32,6 +32,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv("AGENT_PROCESS") != "" {
 		os.Exit(agentcmd.Main(agentcmd.Options{}))
 	}
+	_ = os.Setenv("GORACE", "atexit_sleep_ms=0") // else the race detector holds every process for a second
 	os.Exit(m.Run())
 }
 
