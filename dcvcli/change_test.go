@@ -373,6 +373,9 @@ func TestAPartialListHindersNoCreateButProvesNothingClosed(t *testing.T) {
 		require.ErrorAs(t, err, &partial)
 		require.NotErrorIs(t, err, dcvcli.ErrNotFound)
 		require.ErrorAs(t, cli.Close(t.Context(), "a"), &partial)
+
+		h.create = nothing
+		require.ErrorIs(t, cli.Create(t.Context(), dcvcli.CreateOptions{ID: "c"}), dcvcli.ErrNotCreated)
 	})
 }
 

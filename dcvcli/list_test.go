@@ -136,6 +136,7 @@ func TestAnOddFieldFailsNoList(t *testing.T) {
 		want  dcvcli.Session
 	}{
 		"a count below 0":                {field: `"num-of-connections":-1`, want: unknown},
+		"a count of all people":          {field: `"num-of-connections":8300000000`, want: unknown},
 		"a count in words":               {field: `"num-of-connections":"two"`, want: unknown},
 		"a creation in words":            {field: `"num-of-connections":1,"creation-time":"yesterday"`, want: dcvcli.Session{ID: "a", NumOfConnections: 1, ActivityUnknown: true}},
 		"a disconnection as a number":    {field: `"num-of-connections":1,"last-disconnection-time":7`, want: dcvcli.Session{ID: "a", NumOfConnections: 1, ActivityUnknown: true}},
