@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -52,6 +53,7 @@ func resolving(t *testing.T, answer http.HandlerFunc) *directory {
 		Certificates: []tls.Certificate{catest.Issue(t, authority, "resolver", "localhost")},
 		ClientAuth:   tls.RequestClientCert, MinVersion: tls.VersionTLS12,
 	}
+	server.Config.ErrorLog = slog.NewLogLogger(testLogger(t).Handler(), slog.LevelDebug)
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	d.ca = authority.Pool()
