@@ -80,7 +80,7 @@ func TestAClockOffByAMonthIsSaidAtFirstContact(t *testing.T) {
 					h := newHost(t, d, func(cfg *agentclient.Config) { cfg.Now, cfg.UpdateInterval = c.now, 10*time.Minute })
 					prepare(t, h, d)
 					h.start()
-					time.Sleep(2 * time.Hour)
+					time.Sleep(lasting(30*time.Minute, 2*time.Hour))
 					assert.Equal(t, agentclient.Unenrolled, h.Status().State)
 					assert.Contains(t, h.Status().Trouble, tt.says)
 					assert.LessOrEqual(t, h.log.count("did not take a call"), 2, "said once, and when the number of days changes")

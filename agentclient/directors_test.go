@@ -128,7 +128,7 @@ func TestTheNextDirectorIsAskedWhenOneFails(t *testing.T) {
 				p.first.goAway()
 				p.first.comeBack()
 				first, second := p.heard()
-				time.Sleep(37 * time.Hour)
+				time.Sleep(37 * time.Hour) // and a renewal
 				stayed, heard := p.heard()
 				assert.Equal(t, first, stayed, "who works is kept, though the first is back")
 				assert.Greater(t, heard, second)

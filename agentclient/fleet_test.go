@@ -34,6 +34,15 @@ func agents(short, race int) int {
 	}
 }
 
+// lasting returns how long, or how often, something goes on: the short form unless
+// the long one is asked for. A day of an agent is thousands of calls over TLS.
+func lasting[T any](short, long T) T { // any: a duration or a number
+	if longForm() {
+		return long
+	}
+	return short
+}
+
 func longForm() bool {
 	return os.Getenv("DCVIX_LONG") == "1" //nolint:forbidigo // the long form is asked for from outside
 }
@@ -145,12 +154,9 @@ func busiest(came []time.Time) int {
 
 func TestAFleetComesBackWithoutAHerd(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		n := agents(1000, 250)
+		n := agents(1000, 150)
 		f := newFleet(t, n, 0)
-		away := 20 * time.Minute // the waits have long been the longest then
-		if longForm() {
-			away = 6 * time.Hour
-		}
+		away := lasting(20*time.Minute, 6*time.Hour) // the waits have long been the longest then
 		for _, tt := range []struct {
 			away time.Duration
 			most int // requests in one second

@@ -219,7 +219,7 @@ func TestTwelveDaysOfOutageAreOutlivedAtAnyMoment(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := newSiteForMonths(t)
 		h := s.enrolled("ws1.localhost")[0]
-		for range 3 {
+		for range lasting(1, 3) {
 			time.Sleep(day + 17*time.Hour) // another moment between two renewals each time
 			serial := s.entry(h.Status().GUID).CertSerial
 			s.stop()
@@ -258,7 +258,10 @@ func TestExpiredCertificateComesBackWithoutAnAdmin(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				s := newSiteForMonths(t)
-				h := s.enrolled("ws1.localhost")[0]
+				h := s.host("ws1.localhost", func(c *agentclient.Config) { c.UpdateInterval = lasting(-1, time.Hour) })
+				synctest.Wait()
+				s.approveAll()
+				time.Sleep(30 * time.Second)
 				before := s.entry(h.Status().GUID)
 				away(s, h)
 				time.Sleep(time.Minute)
@@ -315,12 +318,12 @@ func TestManInTheMiddleLaterGetsNothing(t *testing.T) {
 		renews := s.host("ws2.localhost", func(c *agentclient.Config) { c.UpdateInterval = -1 })
 		synctest.Wait()
 		s.approveAll()
-		time.Sleep(time.Minute)
+		time.Sleep(lasting(22*time.Hour, 0)) // a renewal is due after 23 h, and looked for every 12
 		s.mu.Lock()
 		director := s.ln
 		s.ln = mitm.ln // every new connection ends there
 		s.mu.Unlock()
-		time.Sleep(37 * time.Hour)
+		time.Sleep(lasting(14*time.Hour, 37*time.Hour))
 		assert.Contains(t, reports.Status().Trouble, mitm.fingerprint(), "at an update")
 		assert.Contains(t, renews.log.String(), "certificate not renewed, trying again", "at a renewal")
 		assert.Contains(t, renews.log.String(), mitm.fingerprint())

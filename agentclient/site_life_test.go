@@ -69,7 +69,7 @@ func TestARevokedAgentAsksOnAndComesBackWhenReactivated(t *testing.T) {
 		id := h.Status().GUID
 		s.as(func(admin *client.Client) error { return admin.Revoke(t.Context(), id) })
 		last := h.Status().LastReport
-		time.Sleep(day)
+		time.Sleep(lasting(4*time.Hour, day))
 		assert.Equal(t, last, h.Status().LastReport)
 		assert.Equal(t, agentclient.Unenrolled, h.Status().State)
 		assert.Contains(t, h.Status().Trouble, "This agent is revoked")
