@@ -21,6 +21,7 @@ import (
 )
 
 func TestAgentWaitsForApprovalAsLongAsItTakes(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		d := newDirector(t)
 		h := newHost(t, d, nil).start()
@@ -43,6 +44,7 @@ func TestAgentWaitsForApprovalAsLongAsItTakes(t *testing.T) {
 }
 
 func TestRegistrationSaysWhatTheDirectorNeeds(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		d := newDirector(t)
 		h := enrolled(t, d, func(c *agentclient.Config) {
@@ -64,6 +66,7 @@ func TestRegistrationSaysWhatTheDirectorNeeds(t *testing.T) {
 }
 
 func TestEnrolmentOutlivesEveryKindOfDirector(t *testing.T) {
+	t.Parallel()
 	tests := map[string]struct {
 		fault  func(w http.ResponseWriter, r *http.Request) bool
 		reason string
@@ -171,6 +174,7 @@ func TestEnrolmentOutlivesEveryKindOfDirector(t *testing.T) {
 }
 
 func TestEnrolmentOutlivesADirectorThatIsNotThere(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		d := newDirector(t)
 		d.approved = true
@@ -188,6 +192,7 @@ func TestEnrolmentOutlivesADirectorThatIsNotThere(t *testing.T) {
 }
 
 func TestGrantsThatAreNotOursAreNotStored(t *testing.T) {
+	t.Parallel()
 	type answer struct{ r dcvix.RegisterResponse }
 	tests := map[string]struct {
 		spoil  func(t *testing.T, d *director, a *answer)
@@ -242,6 +247,7 @@ func TestGrantsThatAreNotOursAreNotStored(t *testing.T) {
 }
 
 func TestTrustedDirectorCannotPutAnotherCAInItsPlace(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		d, second := newDirector(t), newDirector(t)
 		d.approved = true
@@ -262,6 +268,7 @@ func TestTrustedDirectorCannotPutAnotherCAInItsPlace(t *testing.T) {
 }
 
 func TestCAIsStoredBeforeTheCertificate(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		d := newDirector(t)
 		d.approved = true
@@ -281,6 +288,7 @@ func TestCAIsStoredBeforeTheCertificate(t *testing.T) {
 }
 
 func TestRestartGoesOnWhereItWas(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		d := newDirector(t)
 		h := enrolled(t, d, nil)
@@ -297,6 +305,7 @@ func TestRestartGoesOnWhereItWas(t *testing.T) {
 }
 
 func TestStateFolderHealsAfterAKillAtAnyMoment(t *testing.T) {
+	t.Parallel()
 	remove := func(t *testing.T, path string) { require.NoError(t, os.Remove(path)) }
 	truncate := func(t *testing.T, path string) { require.NoError(t, os.Truncate(path, 17)) }
 	tests := map[string]struct {
@@ -340,6 +349,7 @@ func TestStateFolderHealsAfterAKillAtAnyMoment(t *testing.T) {
 }
 
 func TestRunRefusesAHostThatIsNotSafe(t *testing.T) {
+	t.Parallel()
 	tests := map[string]struct {
 		prepare func(t *testing.T, dir string)
 		want    error
@@ -383,6 +393,7 @@ func TestRunRefusesAHostThatIsNotSafe(t *testing.T) {
 }
 
 func TestPrivateFilesAreForTheirOwnerAlone(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		d := newDirector(t)
 		h := newHost(t, d, nil)
@@ -400,6 +411,7 @@ func TestPrivateFilesAreForTheirOwnerAlone(t *testing.T) {
 }
 
 func TestRunTwiceIsAMistake(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		h := newHost(t, newDirector(t), nil).start()
 		synctest.Wait()

@@ -30,6 +30,7 @@ func cut(w http.ResponseWriter, _ *http.Request) bool {
 func hourly(c *agentclient.Config) { c.UpdateInterval = time.Hour }
 
 func TestCertificateStaysFreshOverThreeMonthsWithOutages(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		d := newDirector(t)
 		h := enrolled(t, d, hourly)
@@ -53,6 +54,7 @@ func TestCertificateStaysFreshOverThreeMonthsWithOutages(t *testing.T) {
 }
 
 func TestNewCertificateIsUsedAtOnce(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		d := newDirector(t)
 		h := enrolled(t, d, nil)
@@ -82,6 +84,7 @@ func TestNewCertificateIsUsedAtOnce(t *testing.T) {
 }
 
 func TestExpiredCertificateRegistersAgain(t *testing.T) {
+	t.Parallel()
 	tests := map[string]struct{ while func(h *host) }{
 		"while the director was away": {while: func(*host) { time.Sleep(lasting(14*day+time.Hour, 20*day)) }},
 		"while the agent was off": {while: func(h *host) {
@@ -122,6 +125,7 @@ func TestExpiredCertificateRegistersAgain(t *testing.T) {
 }
 
 func TestEndOfTheCertificateIsNoticedAtOnceWithoutReports(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		h := enrolled(t, newDirector(t), func(c *agentclient.Config) { c.UpdateInterval = -1 })
 		h.off.Store(true)
@@ -134,6 +138,7 @@ func TestEndOfTheCertificateIsNoticedAtOnceWithoutReports(t *testing.T) {
 }
 
 func TestRefusedAgentRegistersAgain(t *testing.T) {
+	t.Parallel()
 	tests := map[string]struct {
 		path  string
 		after time.Duration
@@ -168,6 +173,7 @@ func TestRefusedAgentRegistersAgain(t *testing.T) {
 }
 
 func TestDirectorThatGrantsAndRefusesByTurnsIsNotChased(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		d := newDirector(t)
 		d.approved = true
@@ -188,6 +194,7 @@ func TestDirectorThatGrantsAndRefusesByTurnsIsNotChased(t *testing.T) {
 }
 
 func TestDirectorSetsTheIntervalOfLooks(t *testing.T) {
+	t.Parallel()
 	tests := map[string]struct {
 		seconds int
 		perDay  int // most tries of a renewal that always fails to come, once it is due
@@ -218,6 +225,7 @@ func TestDirectorSetsTheIntervalOfLooks(t *testing.T) {
 }
 
 func TestFailedRenewalsAreRetriedWithinFiveMinutes(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		d := newDirector(t)
 		h := enrolled(t, d, hourly)
@@ -246,6 +254,7 @@ func TestFailedRenewalsAreRetriedWithinFiveMinutes(t *testing.T) {
 }
 
 func TestRenewalForAnotherKeyIsNotStored(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		d := newDirector(t)
 		h := enrolled(t, d, hourly)
@@ -271,6 +280,7 @@ func TestRenewalForAnotherKeyIsNotStored(t *testing.T) {
 }
 
 func TestStopInTheMiddleOfARetryIsPrompt(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		d := newDirector(t)
 		h := newHost(t, d, nil)
