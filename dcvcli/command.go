@@ -119,7 +119,7 @@ func (e *CommandError) Error() string {
 // signalOf returns the name of the signal that ended a process, "" for none. The
 // state in words is the same on every platform that has signals.
 func signalOf(exit *exec.ExitError) string {
-	name, ok := strings.CutPrefix(exit.ProcessState.String(), "signal: ")
+	name, ok := strings.CutPrefix(exit.String(), "signal: ")
 	if !ok {
 		return ""
 	}

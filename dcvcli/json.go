@@ -69,6 +69,14 @@ func (n *jsonNumber) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
+// small returns the number and whether it is known and not absurd, 0 otherwise.
+func (n jsonNumber) small() (int, bool) {
+	if !n.known || n.value > math.MaxInt32 {
+		return 0, false
+	}
+	return int(n.value), true
+}
+
 // jsonTime is RFC 3339 with or without a fraction: releases differ. "Never" is "",
 // null or no key at all.
 type jsonTime struct {
@@ -102,10 +110,7 @@ func (s jsonSession) session() (Session, error) {
 	if s.ID == "" {
 		return Session{}, fmt.Errorf("%w: a session without an id", ErrUnknownForm)
 	}
-	counted := s.NumOfConnections.known && s.NumOfConnections.value <= math.MaxInt32
-	if !counted {
-		s.NumOfConnections.value = 0
-	}
+	count, counted := s.NumOfConnections.small()
 	return Session{
 		ID:                    s.ID,
 		Owner:                 s.Owner,
@@ -113,7 +118,7 @@ func (s jsonSession) session() (Session, error) {
 		Name:                  s.Name,
 		Type:                  strings.ToLower(s.Type),
 		Status:                strings.ToLower(s.Status),
-		NumOfConnections:      int(s.NumOfConnections.value),
+		NumOfConnections:      count,
 		CreationTime:          s.CreationTime.Time,
 		LastDisconnectionTime: s.LastDisconnectionTime.Time,
 		ActivityUnknown:       !counted || s.CreationTime.odd || s.LastDisconnectionTime.odd,

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,17 +20,31 @@ import (
 // one is a dcv with the session "a" alone. obey says what a command that changes
 // it does.
 type one struct {
+	mu      sync.Mutex     // guards session
 	session map[string]any // as describe-session prints it
 	text    string         // when set, what describe-session prints in place of JSON
 	changed [][]string
 	obey    func(o *one) error
 }
 
+func (o *one) show(key string, value any) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.session[key] = value
+}
+
+func (o *one) json() ([]byte, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return json.Marshal(o.session)
+}
+
 func (o *one) run(_ context.Context, args ...string) ([]byte, error) {
-	o.session["id"] = "a"
+	o.show("id", "a")
 	switch {
 	case args[0] == "list-sessions":
-		return json.Marshal([]any{o.session})
+		out, err := o.json()
+		return append(append([]byte("["), out...), ']'), err
 	case args[0] == "describe-session" && args[1] != "a":
 		return nil, errExit
 	case args[0] == "describe-session" && o.text != "":
@@ -38,7 +53,7 @@ func (o *one) run(_ context.Context, args ...string) ([]byte, error) {
 		}
 		return []byte(o.text), nil
 	case args[0] == "describe-session":
-		return json.Marshal(o.session)
+		return o.json()
 	}
 	o.changed = append(o.changed, args)
 	return nil, o.obey(o)
@@ -71,7 +86,7 @@ func TestEverySettingIsPassedInTheFormOfTheGuide(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			o := &one{session: map[string]any{}, obey: func(o *one) error {
 				if strings.Contains(tt.want, "--name") {
-					o.session["name"] = "-Seat 3"
+					o.show("name", "-Seat 3")
 				}
 				return nil
 			}}
@@ -97,7 +112,7 @@ func TestASettingBelievesTheSessionNotTheExitStatus(t *testing.T) {
 		return list
 	}
 	set := func(key string, value any, err error) func(*one) error {
-		return func(o *one) error { o.session[key] = value; return err }
+		return func(o *one) error { o.show(key, value); return err }
 	}
 	tests := map[string]struct {
 		set  func(*dcvcli.CLI) error
@@ -113,7 +128,7 @@ func TestASettingBelievesTheSessionNotTheExitStatus(t *testing.T) {
 		"named as the text shows":     {set: named, obey: set("name", nil, nil), text: "Session: a\n  name: new\n"},
 		"not named as the text shows": {set: named, obey: set("name", nil, nil), text: "Session: a\n  name: old\n", want: dcvcli.ErrNotChanged, took: 3 * time.Second},
 		"named a second later": {set: named, took: 1550 * time.Millisecond, obey: func(o *one) error {
-			time.AfterFunc(time.Second, func() { o.session["name"] = "new" })
+			time.AfterFunc(time.Second, func() { o.show("name", "new") })
 			return nil
 		}},
 		"stored without the slash":         {set: stored, obey: set("storage-root", "/srv/x", nil)},
