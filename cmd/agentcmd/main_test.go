@@ -20,6 +20,7 @@ import (
 	"github.com/dcvix/dcvix/agentclient"
 	"github.com/dcvix/dcvix/ca"
 	"github.com/dcvix/dcvix/cmd/agentcmd"
+	"github.com/dcvix/dcvix/internal/private"
 )
 
 // TestMain makes this binary the agent, for the tests that start one.
@@ -162,9 +163,9 @@ func TestUnsafeStateFolderIsRefused(t *testing.T) {
 			prepare: func(t *testing.T, dir string) {
 				_, err := ca.OpenKey(filepath.Join(dir, agentclient.KeyFile))
 				require.NoError(t, err)
-				require.NoError(t, os.Chmod(filepath.Join(dir, agentclient.KeyFile), 0o644))
+				openToOthers(t, filepath.Join(dir, agentclient.KeyFile))
 			},
-			want: "chmod 600",
+			want: remedy,
 		},
 		"a CA file that holds none": {
 			prepare: func(t *testing.T, dir string) {
@@ -202,13 +203,13 @@ func TestDefaultConfigurationExplainsEveryKey(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "new.conf")
 	got := finish(t, process(t, "--write-config", path))
 	require.Zero(t, got.code, got.stderr)
-	info, err := os.Stat(path)
+	open, err := private.Remedy(path)
 	require.NoError(t, err)
-	assert.Equal(t, os.FileMode(0o600), info.Mode().Perm(), "a token may come in")
+	assert.Empty(t, open, "a token may come in")
 	text, err := os.ReadFile(path)
 	require.NoError(t, err)
 	for _, want := range []string{
-		"director_host = 127.0.0.1", "director_port = 8445", "agent_port = 8446", "bind_address = 0.0.0.0", "tags =", "dcv_path = ", "dcv_port = 8443",
+		"director_host = 127.0.0.1", "director_port = 8445", "agent_port = 8446", "bind_address = 0.0.0.0", "tags =", "dcv_path =", "dcv_port = 8443",
 		"update_interval = 30s", "data_dir = ", "registration_token =", "ca_fingerprint =", "hostname =", "level = info", "rotation = 2",
 	} {
 		assert.Contains(t, string(text), "#"+want)
