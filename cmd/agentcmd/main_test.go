@@ -21,6 +21,7 @@ import (
 	"github.com/dcvix/dcvix/ca"
 	"github.com/dcvix/dcvix/cmd/agentcmd"
 	"github.com/dcvix/dcvix/internal/private"
+	"github.com/dcvix/dcvix/internal/private/privatetest"
 )
 
 // TestMain makes this binary the agent, for the tests that start one.
@@ -163,9 +164,9 @@ func TestUnsafeStateFolderIsRefused(t *testing.T) {
 			prepare: func(t *testing.T, dir string) {
 				_, err := ca.OpenKey(filepath.Join(dir, agentclient.KeyFile))
 				require.NoError(t, err)
-				openToOthers(t, filepath.Join(dir, agentclient.KeyFile))
+				privatetest.OpenToOthers(t, filepath.Join(dir, agentclient.KeyFile))
 			},
-			want: remedy,
+			want: privatetest.Remedy,
 		},
 		"a CA file that holds none": {
 			prepare: func(t *testing.T, dir string) {
