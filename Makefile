@@ -80,7 +80,7 @@ images: need-test need-node ## Make the pictures in docs/images anew
 
 .PHONY: need-test need-pam need-node
 need-test: need-pam
-	@scripts/need gcc chromium openssl strace slapd freeradius
+	@scripts/need gcc chromium openssl strace slapd freeradius systemd
 need-pam:
 	@scripts/need gcc pam
 need-node:

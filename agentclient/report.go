@@ -37,7 +37,9 @@ func (a *Agent) reportLoop(ctx context.Context) error {
 		return ctx.Err()
 	}
 	first, renamed := true, false
+	defer a.left("report")
 	for failures := 0; ; {
+		a.heard("report", max(a.cfg.UpdateInterval, maxRetry))
 		if !a.certified() {
 			return a.expired(ctx)
 		}

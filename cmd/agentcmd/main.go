@@ -6,6 +6,7 @@ package agentcmd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -23,7 +24,7 @@ import (
 // The exit codes of the program.
 const (
 	ExitOK      = 0
-	ExitFailure = 1 // this host does not let the agent work: folder, port, key, log
+	ExitFailure = 1 // this host does not let the agent work: folder, port, key, log; or the doctor found a problem
 	ExitUsage   = 2 // the command line or the configuration file is wrong
 )
 
@@ -68,7 +69,7 @@ func Main(opts Options) int {
 	context.AfterFunc(ctx, stop) // from here on a signal has its usual effect
 
 	err := command(opts).ExecuteContext(ctx)
-	if err != nil {
+	if err != nil && !errors.Is(err, errNotWell) { // the doctor has said it
 		for line := range strings.SplitSeq(err.Error(), "\n") {
 			_, _ = fmt.Fprintln(opts.Stderr, "dcvix-agent:", line) // nobody is left to hear of a failure
 		}
@@ -105,6 +106,8 @@ func command(opts Options) *cobra.Command {
 			"Without --conf it reads dcvix-agent.conf from the system's folder, else from\n" +
 			"beside the program, else from the working directory. Every key can also be given\n" +
 			"in the environment: DCVIX_AGENT_DIRECTOR_HOST is director_host in [agent].\n\n" +
+			"Without a command it runs until it is told to stop. The commands are for whoever sets\n" +
+			"up the host.\n\n" +
 			"Exit codes: 0 stopped as asked, 1 this host does not let it work,\n" +
 			"2 wrong usage or configuration.",
 		Args:              cmdline.NoWords,
@@ -133,7 +136,7 @@ func command(opts Options) *cobra.Command {
 	cmd.PersistentFlags().BoolVar(&f.lenient, "lenient", false, "only warn of unknown keys in the configuration")
 	fs.BoolVar(&f.install, "install", false, "the same as service install")
 	fs.BoolVar(&f.remove, "uninstall", false, "the same as service uninstall")
-	cmd.AddCommand(serviceCommand(opts, &f))
+	cmd.AddCommand(setupCommand(opts, &f), doctorCommand(opts, &f), serviceCommand(opts, &f))
 	cmd.SetArgs(cmdline.TwoDashes(opts.Args, "install", "uninstall"))
 	cmd.SetOut(opts.Stdout)
 	cmd.SetErr(opts.Stderr)

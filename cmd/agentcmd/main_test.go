@@ -20,12 +20,17 @@ import (
 	"github.com/dcvix/dcvix/agentclient"
 	"github.com/dcvix/dcvix/ca"
 	"github.com/dcvix/dcvix/cmd/agentcmd"
+	"github.com/dcvix/dcvix/dcvcli/dcvclitest"
 	"github.com/dcvix/dcvix/internal/private"
 	"github.com/dcvix/dcvix/internal/private/privatetest"
 )
 
-// TestMain makes this binary the agent, for the tests that start one.
+// TestMain makes this binary the agent, for the tests that start one, and under
+// the name dcv the fake of that command, with its state beside it.
 func TestMain(m *testing.M) {
+	if filepath.Base(os.Args[0]) == "dcv" {
+		os.Exit(dcvclitest.Main(filepath.Join(filepath.Dir(os.Args[0]), "state"), os.Args[1:], os.Stdout, os.Stderr))
+	}
 	if os.Getenv("AGENT_PROCESS") != "" {
 		os.Exit(agentcmd.Main(agentcmd.Options{}))
 	}

@@ -66,7 +66,9 @@ func (c *config) live(ctx context.Context, opts Options, logger *slog.Logger, pa
 	if opts.started != nil {
 		opts.started()
 	}
+	end := announce(ctx, agent, logger)
 	err = agent.Run(ctx)
+	end()
 	if err == nil {
 		logger.InfoContext(context.WithoutCancel(ctx), "stopped", slog.Any("cause", context.Cause(ctx)))
 	}
