@@ -36,7 +36,7 @@ func (a *Agent) left(loop string) {
 }
 
 // Stalled returns which loops of the agent should have gone around by now and did
-// not: "register", "renew" or "report", in that order. It is empty while all is
+// not: "reap", "register", "renew" or "report", in that order. It is empty while all is
 // well, and before and after [Agent.Run]. A program that is watched, as by systemd,
 // asks it before it says that it is alive: silent directors and a DCV that hangs
 // stall nothing, since every call has an end.

@@ -42,6 +42,7 @@ func TestMain(m *testing.M) {
 	if filepath.Base(os.Args[0]) == "dcv" {
 		os.Exit(dcvclitest.Main(filepath.Join(filepath.Dir(os.Args[0]), "state"), os.Args[1:], os.Stdout, os.Stderr))
 	}
+	_ = os.Setenv("GORACE", "atexit_sleep_ms=0") // else the race detector holds every process for a second
 	os.Exit(m.Run())
 }
 
@@ -112,7 +113,7 @@ func (e enrolment) host(t *testing.T) *host {
 	require.NoError(t, err)
 	h.cfg = doctor.Config{
 		File: h.path("dcvix-agent.conf"), Directors: []string{"127.0.0.1"}, DirectorPort: number(t, u.Port()), DataDir: data, BindAddress: "127.0.0.1",
-		AgentPort: h.agent.Port(), DCVPath: h.path("dcv"), DCVPort: port(h.server), DCVConf: h.path("dcv.conf"), Limit: 4 * time.Second,
+		AgentPort: h.agent.Port(), DCVPath: h.path("dcv"), DCVPort: port(h.server), DCVConf: h.path("dcv.conf"), Limit: 20 * time.Second,
 	}
 	h.set("security", "auth-token-verifier", dcvconf.Text(h.director.URL+dcvix.PathAuthTokenVerify))
 	h.set("security", "ca-file", dcvconf.Text(h.path("dcvix-ca.pem")))
@@ -390,7 +391,10 @@ func TestWhatIsWrongWithDCV(t *testing.T) {
 		"no licence seen either": {func(h *host) { h.cfg.DCVPath = h.path("nothing") }, "licence", doctor.Skipped, []string{"does not answer"}},
 		"the server is down":     {func(h *host) { h.faults(dcvclitest.Faults{Down: true}) }, "dcv command", doctor.Problem, []string{"cannot be reached", "restart dcvserver"}},
 		"it lists nothing":       {func(h *host) { h.script("version) echo 'Amazon DCV 2025.0 (r20103)';; *) exit 1;;") }, "dcv command", doctor.Problem, []string{"list-sessions", "restart dcvserver"}},
-		"it is slow":             {func(h *host) { h.faults(dcvclitest.Faults{Slow: 1200 * time.Millisecond}) }, "dcv command", doctor.Warning, []string{"to answer"}},
+		"it is slow": {func(h *host) {
+			h.faults(dcvclitest.Faults{Slow: 1200 * time.Millisecond})
+			h.cfg.Limit = 4 * time.Second
+		}, "dcv command", doctor.Warning, []string{"to answer"}},
 		"it hangs":               {func(h *host) { h.faults(dcvclitest.Faults{Slow: time.Minute}); h.cfg.Limit = time.Second }, "dcv command", doctor.Problem, []string{"no answer within 1s"}},
 		"nothing listens":        {func(h *host) { _ = h.server.Close() }, "DCV server", doctor.Problem, []string{"Nothing listens", "dcv_port"}},
 		"another port":           {func(h *host) { h.set("connectivity", "web-port", dcvconf.Number(9443)) }, "DCV server", doctor.Problem, []string{"dcv_port = 9443"}},
@@ -458,8 +462,10 @@ func TestABrokenGPUToolIsSaid(t *testing.T) {
 	require.NoError(t, os.WriteFile(h.path("nvidia-smi"), []byte("#!/bin/sh\nexit 9\n"), 0o755))
 	t.Setenv("PATH", h.dir+":"+os.Getenv("PATH"))
 	assert.Equal(t, doctor.Warning, finding(h.ask(), "GPU").Level)
-	require.NoError(t, os.WriteFile(h.path("nvidia-smi"), []byte("#!/bin/sh\necho GPU 0\n"), 0o755))
-	assert.Equal(t, doctor.OK, finding(h.ask(), "GPU").Level)
+	for _, healthy := range []string{"#!/bin/sh\necho GPU 0\n", "#!/bin/sh\nexit 6\n"} { // 6: no card
+		require.NoError(t, os.WriteFile(h.path("nvidia-smi"), []byte(healthy), 0o755))
+		assert.Equal(t, doctor.OK, finding(h.ask(), "GPU").Level)
+	}
 }
 
 func TestNoSecretIsShown(t *testing.T) {

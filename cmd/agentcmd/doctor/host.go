@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -49,7 +50,13 @@ func checkGPU(ctx context.Context) Finding {
 	if err != nil {
 		return ok(check, "No nvidia-smi here, which is fine without an NVIDIA GPU.")
 	}
-	if err := exec.CommandContext(ctx, tool, "--list-gpus").Run(); err != nil { //nolint:gosec // looked up, and without input
+	err = exec.CommandContext(ctx, tool, "--list-gpus").Run() //nolint:gosec // looked up, and without input
+	const noCard = 6                                          // manual page of nvidia-smi, "Return value"
+	exit, exited := errors.AsType[*exec.ExitError](err)
+	switch {
+	case exited && exit.ExitCode() == noCard:
+		return ok(check, tool+" finds no GPU.")
+	case err != nil:
 		return warning(check, fmt.Sprintf("%s fails: %v.", tool, err), "Look at the NVIDIA driver of this host, or remove the tool if there is no GPU.")
 	}
 	return ok(check, tool+" answers.")
