@@ -3,6 +3,7 @@ package agentcmd
 import (
 	"context"
 
+	"golang.org/x/sys/windows"
 	"golang.org/x/sys/windows/svc"
 )
 
@@ -16,3 +17,16 @@ var Parent = parent
 
 // CloseFolder makes a folder that nobody else may write to.
 var CloseFolder = closeFolder
+
+// OwnedByUs reads a descriptor that is written in SDDL.
+func OwnedByUs(sddl, account string) (owner string, ours bool, err error) {
+	sd, err := windows.SecurityDescriptorFromString(sddl)
+	if err != nil {
+		return "", false, err
+	}
+	sid, err := windows.StringToSid(account)
+	if err != nil {
+		return "", false, err
+	}
+	return ownedByUs(sd, sid)
+}

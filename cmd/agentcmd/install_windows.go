@@ -177,14 +177,9 @@ func closeFolder(path string) error {
 	return nil
 }
 
-// ownerOf says whose a file or folder is, and whether that is SYSTEM, the
-// Administrators or the account of this process.
+// ownerOf says whose a file or folder is, and whether that is one of us.
 func ownerOf(path string) (owner string, mine bool, err error) {
 	sd, err := windows.GetNamedSecurityInfo(path, windows.SE_FILE_OBJECT, windows.OWNER_SECURITY_INFORMATION)
-	if err != nil {
-		return "", false, err
-	}
-	sid, _, err := sd.Owner()
 	if err != nil {
 		return "", false, err
 	}
@@ -192,8 +187,18 @@ func ownerOf(path string) (owner string, mine bool, err error) {
 	if err != nil {
 		return "", false, err
 	}
-	mine = sid.IsWellKnown(windows.WinLocalSystemSid) || sid.IsWellKnown(windows.WinBuiltinAdministratorsSid) || sid.Equals(user.User.Sid)
-	return sid.String(), mine, nil
+	return ownedByUs(sd, user.User.Sid)
+}
+
+// ownedByUs says who owns what has this descriptor, and whether that is SYSTEM, the
+// Administrators or the account.
+func ownedByUs(sd *windows.SECURITY_DESCRIPTOR, account *windows.SID) (owner string, ours bool, err error) {
+	sid, _, err := sd.Owner()
+	if err != nil {
+		return "", false, err
+	}
+	ours = sid.IsWellKnown(windows.WinLocalSystemSid) || sid.IsWellKnown(windows.WinBuiltinAdministratorsSid) || sid.Equals(account)
+	return sid.String(), ours, nil
 }
 
 // removeService stops the service and takes it out of the manager's list.

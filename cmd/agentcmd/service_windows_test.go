@@ -110,6 +110,28 @@ func TestTheFolderOfAServiceIsClosedToOthers(t *testing.T) {
 	assert.Empty(t, remedy)
 }
 
+func TestAFolderThatAnotherAccountMadeIsNotOurs(t *testing.T) {
+	const admin, user = "S-1-5-21-1-2-3-1001", "S-1-5-21-1-2-3-1002"
+	for name, tt := range map[string]struct {
+		owner string
+		ours  bool
+	}{
+		"SYSTEM":             {"SY", true},
+		"the Administrators": {"BA", true},
+		"who installs":       {admin, true},
+		"a user":             {user, false},
+		"the users":          {"BU", false},
+		"everybody":          {"WD", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			owner, ours, err := agentcmd.OwnedByUs("O:"+tt.owner+"D:P(A;;FA;;;BA)", admin)
+			require.NoError(t, err)
+			assert.Equal(t, tt.ours, ours)
+			assert.Contains(t, owner, "S-1-")
+		})
+	}
+}
+
 func TestTheFolderThatAnAdministratorMadeIsClosedToOthers(t *testing.T) {
 	if windows.NewLazySystemDLL("ntdll.dll").NewProc("wine_get_version").Find() == nil {
 		t.Skip("Wine adds to an access list and takes nothing away")
