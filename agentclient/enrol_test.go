@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -18,6 +19,8 @@ import (
 	"github.com/dcvix/dcvix/agentclient"
 	"github.com/dcvix/dcvix/ca"
 	"github.com/dcvix/dcvix/ca/catest"
+	"github.com/dcvix/dcvix/internal/private"
+	"github.com/dcvix/dcvix/internal/private/privatetest"
 )
 
 func TestAgentWaitsForApprovalAsLongAsItTakes(t *testing.T) {
@@ -359,10 +362,10 @@ func TestRunRefusesAHostThatIsNotSafe(t *testing.T) {
 			prepare: func(t *testing.T, dir string) {
 				_, err := ca.OpenKey(filepath.Join(dir, agentclient.KeyFile))
 				require.NoError(t, err)
-				require.NoError(t, os.Chmod(filepath.Join(dir, agentclient.KeyFile), 0o640))
+				privatetest.OpenToOthers(t, filepath.Join(dir, agentclient.KeyFile))
 			},
 			want: ca.ErrInsecureKey,
-			text: "chmod 600",
+			text: privatetest.Remedy,
 		},
 		"a CA file without a CA": {
 			prepare: func(t *testing.T, dir string) {
@@ -400,12 +403,16 @@ func TestPrivateFilesAreForTheirOwnerAlone(t *testing.T) {
 		h.cfg.StateDir = filepath.Join(h.cfg.StateDir, "new", "folder")
 		h.start()
 		synctest.Wait()
-		info, err := os.Stat(filepath.Join(h.cfg.StateDir, agentclient.KeyFile))
-		require.NoError(t, err)
-		assert.Equal(t, os.FileMode(0o600), info.Mode().Perm())
-		info, err = os.Stat(h.cfg.StateDir)
-		require.NoError(t, err)
-		assert.Equal(t, os.FileMode(0o700), info.Mode().Perm())
+		for path, perm := range map[string]os.FileMode{h.cfg.StateDir: 0o700, filepath.Join(h.cfg.StateDir, agentclient.KeyFile): 0o600} {
+			remedy, err := private.Remedy(path)
+			require.NoError(t, err)
+			assert.Empty(t, remedy)
+			info, err := os.Stat(path)
+			require.NoError(t, err)
+			if runtime.GOOS != "windows" { // where these bits say nothing
+				assert.Equal(t, perm, info.Mode().Perm())
+			}
+		}
 		h.stop()
 	})
 }

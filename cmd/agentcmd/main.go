@@ -34,48 +34,65 @@ type Options struct {
 	Environ []string  // nil means that of the process
 	Stdout  io.Writer // nil means os.Stdout
 	Stderr  io.Writer // nil means os.Stderr
+
+	logFolder string // of a service that was told none: nobody reads its standard error
+	started   func() // called when the agent begins its work; nil means nobody waits for that
+}
+
+// withDefaults takes what is not given from the process.
+func (o Options) withDefaults() Options {
+	if o.Args == nil {
+		o.Args = os.Args[1:]
+	}
+	if o.Environ == nil {
+		o.Environ = os.Environ()
+	}
+	if o.Stdout == nil {
+		o.Stdout = os.Stdout
+	}
+	if o.Stderr == nil {
+		o.Stderr = os.Stderr
+	}
+	return o
 }
 
 // Main runs the agent until the process is asked to end, and returns its exit
 // code. The first interrupt or SIGTERM lets calls under way finish; the second
-// one kills.
+// one kills. Started by the service manager of Windows it obeys that instead.
 func Main(opts Options) int {
-	if opts.Args == nil {
-		opts.Args = os.Args[1:]
-	}
-	if opts.Environ == nil {
-		opts.Environ = os.Environ()
-	}
-	if opts.Stdout == nil {
-		opts.Stdout = os.Stdout
-	}
-	if opts.Stderr == nil {
-		opts.Stderr = os.Stderr
+	opts = opts.withDefaults()
+	if code, service := serveWindows(opts); service {
+		return code
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // from here on a signal has its usual effect
 
 	err := command(opts).ExecuteContext(ctx)
-	if err == nil {
-		return ExitOK
+	if err != nil && !errors.Is(err, errNotWell) { // the doctor has said it
+		for line := range strings.SplitSeq(err.Error(), "\n") {
+			_, _ = fmt.Fprintln(opts.Stderr, "dcvix-agent:", line) // nobody is left to hear of a failure
+		}
 	}
-	if errors.Is(err, errNotWell) {
+	return exitCode(err)
+}
+
+func exitCode(err error) int {
+	switch {
+	case err == nil:
+		return ExitOK
+	case cmdline.IsUsage(err):
+		return ExitUsage
+	default:
 		return ExitFailure
 	}
-	for line := range strings.SplitSeq(err.Error(), "\n") {
-		_, _ = fmt.Fprintln(opts.Stderr, "dcvix-agent:", line) // nobody is left to hear of a failure
-	}
-	if cmdline.IsUsage(err) {
-		return ExitUsage
-	}
-	return ExitFailure
 }
 
 // flags are the words of one command line.
 type flags struct {
 	conf, writeConfig string
 	lenient           bool
+	install, remove   bool
 }
 
 func command(opts Options) *cobra.Command {
@@ -99,19 +116,28 @@ func command(opts Options) *cobra.Command {
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if f.writeConfig != "" {
+			switch {
+			case f.writeConfig != "":
 				return cmdline.WriteConfig(newConfig().set, f.writeConfig)
+			case f.install:
+				return installService(opts, f)
+			case f.remove:
+				return removeService(opts)
+			default:
+				return run(cmd.Context(), opts, f)
 			}
-			return run(cmd.Context(), opts, f)
 		},
 	}
 	cmd.SetVersionTemplate("dcvix-agent {{.Version}}\n")
 	cmd.SetFlagErrorFunc(cmdline.FlagError)
 	cmd.PersistentFlags().StringVar(&f.conf, "conf", "", "read the configuration from `PATH`")
+	fs := cmd.Flags()
+	fs.StringVar(&f.writeConfig, "write-config", "", "write a commented default configuration to `PATH` and end")
 	cmd.PersistentFlags().BoolVar(&f.lenient, "lenient", false, "only warn of unknown keys in the configuration")
-	cmd.Flags().StringVar(&f.writeConfig, "write-config", "", "write a commented default configuration to `PATH` and end")
-	cmd.AddCommand(setupCommand(opts, &f), doctorCommand(opts, &f))
-	cmd.SetArgs(cmdline.TwoDashes(opts.Args))
+	fs.BoolVar(&f.install, "install", false, "the same as service install")
+	fs.BoolVar(&f.remove, "uninstall", false, "the same as service uninstall")
+	cmd.AddCommand(setupCommand(opts, &f), doctorCommand(opts, &f), serviceCommand(opts, &f))
+	cmd.SetArgs(cmdline.TwoDashes(opts.Args, "install", "uninstall"))
 	cmd.SetOut(opts.Stdout)
 	cmd.SetErr(opts.Stderr)
 	return cmd
