@@ -68,6 +68,7 @@ func changeSession(t *testing.T, h *host, id string, change func(*dcvclitest.Ses
 // TestWhichIdleSessionsAreClosed has sessions that are older than the agent and
 // watches for three hours.
 func TestWhichIdleSessionsAreClosed(t *testing.T) {
+	t.Parallel()
 	ago := func(d time.Duration) time.Time { return time.Now().Add(-d) }
 	console := func(s *dcvclitest.Session) { s.Type = "console" }
 	tests := map[string]struct {
@@ -136,6 +137,7 @@ func TestWhichIdleSessionsAreClosed(t *testing.T) {
 // TestWhoUsesASessionKeepsIt lets somebody do something 50 minutes after the start
 // and looks when the session goes: an hour after it was last used.
 func TestWhoUsesASessionKeepsIt(t *testing.T) {
+	t.Parallel()
 	const at = 50 * time.Minute
 	tests := map[string]struct {
 		act  func(t *testing.T, h *host)
@@ -191,6 +193,7 @@ func TestWhoUsesASessionKeepsIt(t *testing.T) {
 }
 
 func TestAClockThatIsSetClosesNoSession(t *testing.T) {
+	t.Parallel()
 	for name, off := range map[string]time.Duration{"ahead": 30 * day, "behind": -30 * day} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
@@ -212,6 +215,7 @@ func TestAClockThatIsSetClosesNoSession(t *testing.T) {
 }
 
 func TestASessionThatTheAgentCreatedIsOursAlsoAfterARestart(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		d := newDirector(t)
 		h := enrolled(t, d, reaping)
@@ -231,6 +235,7 @@ func TestASessionThatTheAgentCreatedIsOursAlsoAfterARestart(t *testing.T) {
 }
 
 func TestAnIDThatSomebodyElseUsesAnewIsNotOurs(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		d := newDirector(t)
 		h := enrolled(t, d, reaping)
@@ -259,6 +264,7 @@ func (c oldCLI) List(ctx context.Context) ([]dcvcli.Session, error) {
 }
 
 func TestWhatCannotBeJudgedIsNotClosedAndSaidOnce(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		d := newDirector(t)
 		d.approved = true
@@ -313,6 +319,7 @@ func (m *moment) Create(ctx context.Context, opts dcvcli.CreateOptions) error {
 }
 
 func TestWhoConnectsInTheLastMomentIsNotThrownOut(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		d := newDirector(t)
 		d.approved = true
@@ -337,6 +344,7 @@ func TestWhoConnectsInTheLastMomentIsNotThrownOut(t *testing.T) {
 }
 
 func TestASessionThatIsBeingGivenToItsOwnerIsNotClosed(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		d := newDirector(t)
 		d.approved = true
@@ -357,6 +365,7 @@ func TestASessionThatIsBeingGivenToItsOwnerIsNotClosed(t *testing.T) {
 }
 
 func TestAListThatFailsClosesNothing(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		d := newDirector(t)
 		d.approved = true
@@ -382,6 +391,7 @@ func TestAListThatFailsClosesNothing(t *testing.T) {
 }
 
 func TestACloseThatFailsIsTriedAgainAndSaidOnce(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		d := newDirector(t)
 		d.approved = true
@@ -406,6 +416,7 @@ func TestACloseThatFailsIsTriedAgainAndSaidOnce(t *testing.T) {
 }
 
 func TestTheReaperWorksWithoutADirector(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		h := newHost(t, newDirector(t), reaping) // nobody approves it
 		putSession(t, h, desktop(oursByID))

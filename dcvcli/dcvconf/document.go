@@ -141,8 +141,9 @@ func (d *document) place(section, key string) (at int, ok bool) {
 		if _, _, isPair := d.pair(i); isPair {
 			at = i + 1
 		}
+		// The key stands in a comment: nothing else in this section sets it.
 		name, _, hasValue := strings.Cut(strings.TrimLeft(d.bare(i), "#"+space), "=")
-		if hasValue && strings.HasPrefix(d.bare(i), "#") && strings.TrimRight(name, space) == key {
+		if hasValue && strings.TrimRight(name, space) == key {
 			commented = i + 1
 		}
 	}
