@@ -302,7 +302,7 @@ func TestAChangedPolicyCountsAtOnceAlsoForThoseWhoWait(t *testing.T) {
 		a := d.join(t, "ws1")
 		d.agents.Behave(a.ID, sessiontest.Behaviour{Delay: time.Second})
 		var wg sync.WaitGroup
-		wg.Go(func() { _, _ = d.Open(t.Context(), as("bob"), wants("bob", "ws1")) })
+		wg.Go(func() { _, _ = d.Open(t.Context(), as("alice"), wants("alice", "ws1")) })
 		synctest.Wait()
 		wg.Go(func() {
 			_, err := d.Open(t.Context(), as("alice"), wants("alice", "ws1"))
@@ -335,7 +335,7 @@ func TestACallerThatLeavesWhileItWaitsMakesNothing(t *testing.T) {
 		a := d.join(t, "ws1")
 		d.agents.Behave(a.ID, sessiontest.Behaviour{Delay: 5 * time.Second})
 		var wg sync.WaitGroup
-		wg.Go(func() { _, _ = d.Open(t.Context(), as("bob"), wants("bob", "ws1")) })
+		wg.Go(func() { _, _ = d.Open(t.Context(), as("alice"), wants("alice", "ws1")) })
 		synctest.Wait()
 		ctx, leave := context.WithTimeout(t.Context(), time.Second)
 		defer leave()

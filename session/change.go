@@ -79,6 +79,9 @@ func (r *register) commit(ctx context.Context, batch []*change) {
 // mu is held.
 func (r *register) replace(id dcvix.AgentID, a *Agent) {
 	old := r.agents.all[id]
+	if a == nil || old.State != a.State || !slices.Equal(old.names(), a.names()) {
+		r.revision++
+	}
 	r.remove(id)
 	if a == nil {
 		delete(r.seen, id)

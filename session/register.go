@@ -20,10 +20,11 @@ type register struct {
 	// one order. A commit takes mu when it is done.
 	changes groupcommit.Queue[*change]
 
-	mu     sync.RWMutex
-	agents index
-	labels map[string][]dcvix.AgentID // first labels of the names of registered agents
-	seen   map[dcvix.AgentID]Seen     // not written yet
+	mu       sync.RWMutex
+	agents   index
+	revision uint64                     // counts the changes of which registered agents there are and of their names
+	labels   map[string][]dcvix.AgentID // first labels of the names of registered agents
+	seen     map[dcvix.AgentID]Seen     // not written yet
 }
 
 func loadRegister(ctx context.Context, store AgentStore) (*register, error) {
@@ -48,6 +49,14 @@ func (r *register) get(id dcvix.AgentID) (Agent, bool) {
 	defer r.mu.RUnlock()
 	a, ok := r.agents.all[id]
 	return a.clone(), ok
+}
+
+// revisionNow returns a number that is another one when a name may mean another
+// agent.
+func (r *register) revisionNow() uint64 {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.revision
 }
 
 // all returns every agent, ordered by ID.

@@ -39,6 +39,8 @@ type Access struct {
 	Hosts []string
 	// Custom lets the user name any registered host.
 	Custom bool
+	// Pools are the pools that the user may open.
+	Pools []Pool
 }
 
 // Access returns what a user may do. A user whom no file knows may do nothing. The
@@ -118,6 +120,9 @@ func (r *Rules) access(id dcvix.Username, u userEntry, members map[string][]stri
 			r.problem("%s: user %q has the pool %q, which %s does not know", UsersFile, string(id), pool, PoolsFile)
 		}
 		names = append(names, hosts...)
+		if ok {
+			a.Pools = append(a.Pools, Pool{ID: pool, Hosts: hosts})
+		}
 	}
 	seen := make(map[string]bool, len(names))
 	for _, name := range names {
