@@ -90,7 +90,7 @@ type Broker struct {
 
 	memberships memberships
 	placing     sync.Mutex // guards what follows; it is held while a place in a pool is chosen and taken
-	candidates  []Candidate
+	candidates  []*Candidate
 	lastPlaced  map[string]dcvix.Hostname // by id of the pool
 
 	dropping sync.RWMutex
@@ -113,6 +113,7 @@ func Open(ctx context.Context, cfg Config) (*Broker, error) {
 	if b.register, err = loadRegister(ctx, cfg.Store); err != nil {
 		return nil, fmt.Errorf("read the register of agents: %w", err)
 	}
+	b.register.changed = func(id dcvix.AgentID) { b.feed.publish(Event{Kind: EventAgent, Agent: id}) }
 	if b.revoked, err = loadRevocations(ctx, cfg.Store); err != nil {
 		return nil, fmt.Errorf("read the revoked tokens: %w", err)
 	}
@@ -133,6 +134,7 @@ func (b *Broker) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	wg.Go(func() { b.askAll(ctx) })
 	wg.Go(func() { b.endLeftovers(ctx) })
+	wg.Go(func() { b.watchPolicy(ctx) })
 	defer wg.Wait()
 	seen := time.NewTicker(10 * time.Second)
 	defer seen.Stop()

@@ -72,6 +72,7 @@ func (r *register) commit(ctx context.Context, batch []*change) {
 	defer r.mu.Unlock()
 	for _, id := range ids {
 		r.replace(id, d.agent(id))
+		r.changed(id)
 	}
 }
 

@@ -125,3 +125,19 @@ func Phases() map[string]bool {
 func Next(from, what string) string {
 	return phaseNames[next(phase(slices.Index(phaseNames, from)), event(slices.Index(eventNames, what)))]
 }
+
+// Place takes a place in a pool and gives it back.
+func (b *Broker) Place(ctx context.Context, who Actor, req OpenRequest) (dcvix.Hostname, error) {
+	o := &opening{b: b, who: who, req: req, caller: ctx, failed: map[dcvix.AgentID]bool{}}
+	pool, err := b.pool(who, req)
+	if err != nil {
+		return "", err
+	}
+	in := b.members(pool)
+	b.warm(ctx, in)
+	a, p, _, err := o.place(pool, in)
+	if err == nil {
+		b.fleet.notCreated(p.taken)
+	}
+	return a.Hostname, err
+}

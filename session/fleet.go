@@ -58,6 +58,8 @@ type Fleet struct {
 type live struct {
 	host    Host
 	entries []*entry // in the order of their ids
+
+	candidate *Candidate // made anew with every change
 }
 
 func newFleet(maxAge, deadline time.Duration, tell func(Event)) *Fleet {
@@ -176,7 +178,7 @@ func (f *Fleet) show(l *live) {
 	if !slices.EqualFunc(sessions, l.host.Sessions, sameSession) {
 		f.tell(Event{Kind: EventSessions, Agent: l.host.Agent})
 	}
-	l.host.Sessions = sessions
+	l.host.Sessions, l.candidate = sessions, l.newCandidate()
 }
 
 // sameSession says whether two look the same but for when they were seen.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -205,9 +204,9 @@ func (o *opening) inPool(ctx context.Context) (OpenedSession, error) {
 		if err != nil {
 			return OpenedSession{}, err
 		}
-		members := o.b.members(pool)
-		o.b.warm(ctx, members)
-		a, p, others, err := o.place(pool, members)
+		in := o.b.members(pool)
+		o.b.warm(ctx, in)
+		a, p, others, err := o.place(pool, in)
 		switch {
 		case err != nil:
 			if last != nil && errors.Is(err, ErrNoCapacity) {
@@ -271,7 +270,7 @@ func (o *opening) stillThere(ctx context.Context, a Agent) bool {
 // place takes a place in a pool: where the owner's session is, else where the
 // Placer says. others is how many more hosts could have taken it. Placements are
 // made one after the other, so each sees those before it.
-func (o *opening) place(pool Pool, members []member) (a Agent, p offer, others int, err error) {
+func (o *opening) place(pool Pool, in *hosts) (a Agent, p offer, others int, err error) {
 	b := o.b
 	b.placing.Lock()
 	defer b.placing.Unlock()
@@ -279,9 +278,10 @@ func (o *opening) place(pool Pool, members []member) (a Agent, p offer, others i
 	w.healthy, w.require = true, pool.Require
 	for {
 		s := &survey{candidates: b.candidates[:0]}
-		b.survey(s, members, w, o.failed, false)
-		b.candidates = s.candidates
+		b.survey(s, in, w, o.failed, b.cfg.Logger.Enabled(o.caller, slog.LevelDebug))
+		b.candidates = s.candidates // its room is used again
 		id := b.choose(pool, w, s)
+		o.logPlace(in, s, id)
 		if id == "" {
 			return Agent{}, offer{}, 0, &NoCapacityError{Pool: pool.ID, Counts: s.counts}
 		}
@@ -311,7 +311,7 @@ func (b *Broker) choose(pool Pool, w *want, s *survey) dcvix.AgentID {
 		return ""
 	}
 	i := b.placer(pool).Place(Placement{
-		Pool: pool.ID, Owner: w.owner, Type: w.kind, Last: b.lastPlaced[pool.ID], Draw: rand.Float64(), //nolint:gosec // a choice among equals is no secret
+		Pool: pool.ID, Owner: w.owner, Type: w.kind, Last: b.lastPlaced[pool.ID], Draw: draw(),
 	}, s.candidates)
 	if i < 0 || i >= len(s.candidates) {
 		return ""

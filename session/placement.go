@@ -3,7 +3,6 @@ package session
 import (
 	"cmp"
 	"fmt"
-	"slices"
 
 	"github.com/dcvix/dcvix"
 )
@@ -13,9 +12,9 @@ import (
 // all others who open pools wait.
 type Placer interface {
 	// Place returns the index of the best candidate, or -1 when none will do. There
-	// is at least one. The candidates are in the order of the pool; they and what they
-	// share belong to the broker and may be used until Place returns.
-	Place(p Placement, candidates []Candidate) int
+	// is at least one, and they are in the order of the pool. The slice is used again
+	// when Place has returned; the candidates do not change.
+	Place(p Placement, candidates []*Candidate) int
 }
 
 // A Placement is the question to a [Placer].
@@ -36,8 +35,8 @@ type Candidate struct {
 	Sessions int // that are there or being created
 	Clients  int // connected to them
 	Recent   int // of the Sessions: those that its figures do not count yet
-	Position int // in the pool, from 0
 
+	load  float64
 	agent dcvix.AgentID
 }
 
@@ -48,6 +47,13 @@ const recentLoad = 0.1
 // processors, its memory and its graphics cards (of the least busy one), and 0.1 for
 // each recent session. 1 is all of it; it may be more.
 func (c *Candidate) Load() float64 {
+	if c.agent == "" { // made by a test, not by a broker
+		return c.busy()
+	}
+	return c.load
+}
+
+func (c *Candidate) busy() float64 {
 	load := c.Stats.CPUUsage / 100
 	if c.Stats.Cores > 0 {
 		load = max(load, c.Stats.Load1/float64(c.Stats.Cores))
@@ -90,28 +96,28 @@ func NewPlacer(strategy string) (Placer, error) {
 	case RoundRobin:
 		return PlacerFunc(roundRobin), nil
 	case Random:
-		return PlacerFunc(func(p Placement, c []Candidate) int { return int(p.Draw * float64(len(c))) }), nil
+		return PlacerFunc(func(p Placement, c []*Candidate) int { return int(p.Draw * float64(len(c))) }), nil
 	}
 	return nil, fmt.Errorf("%.80q is no strategy, it is one of %v: %w", strategy, Strategies(), ErrInvalid)
 }
 
 // A PlacerFunc is a function that is a [Placer].
-type PlacerFunc func(p Placement, candidates []Candidate) int
+type PlacerFunc func(p Placement, candidates []*Candidate) int
 
 // Place calls the function.
-func (f PlacerFunc) Place(p Placement, candidates []Candidate) int { return f(p, candidates) }
+func (f PlacerFunc) Place(p Placement, candidates []*Candidate) int { return f(p, candidates) }
 
 // A standing is what candidates are compared by: the smaller is the better, first
 // by the first figure.
-type standing [3]float64
+type standing [2]float64
 
 // best returns the Placer that takes the candidate of the smallest standing, and of
 // equals the first in the pool.
 func best(of func(*Candidate) standing) Placer {
-	return PlacerFunc(func(_ Placement, candidates []Candidate) int {
-		chosen, smallest := 0, of(&candidates[0])
+	return PlacerFunc(func(_ Placement, candidates []*Candidate) int {
+		chosen, smallest := 0, of(candidates[0])
 		for i := 1; i < len(candidates); i++ {
-			if s := of(&candidates[i]); slices.Compare(s[:], smallest[:]) < 0 {
+			if s := of(candidates[i]); s[0] < smallest[0] || s[0] == smallest[0] && s[1] < smallest[1] {
 				chosen, smallest = i, s
 			}
 		}
@@ -136,7 +142,7 @@ func byRoom(c *Candidate) standing {
 
 // roundRobin takes the candidate whose name comes after the last one's in the
 // order of names: the last one itself may be no candidate now.
-func roundRobin(p Placement, candidates []Candidate) int {
+func roundRobin(p Placement, candidates []*Candidate) int {
 	after, first := -1, 0
 	for i := range candidates {
 		name := candidates[i].Host

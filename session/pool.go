@@ -17,33 +17,56 @@ type member struct {
 	agent dcvix.AgentID
 }
 
+// hosts are the members of a pool, each agent once, in the order of the policy.
+type hosts struct {
+	members []member
+
+	mu      sync.Mutex // taken after that of the fleet
+	changes uint64     // of the fleet, when live was made
+	live    []*live    // of each member, nil when it does not report
+}
+
+// lives returns what the fleet knows of each member; the fleet's mu is held.
+func (h *hosts) lives(f *Fleet) []*live {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.live != nil && h.changes == f.changes {
+		return h.live
+	}
+	h.changes, h.live = f.changes, make([]*live, len(h.members))
+	for i, m := range h.members {
+		h.live[i] = f.hosts[m.agent]
+	}
+	return h.live
+}
+
 // memberships remembers which agents the pools' names mean, for as long as policy
 // and register stay as they are. The zero value is empty and ready to use.
 type memberships struct {
 	mu       sync.Mutex
 	rules    *Rules
 	revision uint64
-	pools    map[string][]member
+	pools    map[string]*hosts
 }
 
-// members returns the hosts of a pool, each agent once, in the order of the policy.
-// The caller must not change them.
-func (b *Broker) members(pool Pool) []member {
+// members returns the hosts of a pool.
+func (b *Broker) members(pool Pool) *hosts {
 	rules, revision := b.cfg.Policy.Rules(), b.register.revisionNow()
 	m := &b.memberships
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.rules != rules || m.revision != revision {
-		m.rules, m.revision, m.pools = rules, revision, make(map[string][]member)
+		m.rules, m.revision, m.pools = rules, revision, make(map[string]*hosts)
 	}
 	found, known := m.pools[pool.ID]
 	if !known {
-		found = b.resolveAll(pool.Hosts)
+		found = &hosts{members: b.resolveAll(pool.Hosts)}
 		m.pools[pool.ID] = found
 	}
 	return found
 }
 
+// resolveAll finds the agents that names mean.
 func (b *Broker) resolveAll(names []string) []member {
 	members := make([]member, 0, len(names))
 	seen := make(map[dcvix.AgentID]bool, len(names))
@@ -83,10 +106,10 @@ const warmLimit = 3 * time.Second
 
 // warm asks the hosts of a pool that were not heard of since the start: one of them
 // may have the session that is wanted.
-func (b *Broker) warm(ctx context.Context, members []member) {
+func (b *Broker) warm(ctx context.Context, in *hosts) {
 	var cold []Agent
-	for _, m := range members {
-		if m.agent == "" || !b.asks.isCold(m.agent) {
+	for _, m := range in.members {
+		if !b.asks.isCold(m.agent) {
 			continue
 		}
 		if a, err := b.trusted(m.agent); err == nil {
@@ -103,7 +126,7 @@ func (b *Broker) warm(ctx context.Context, members []member) {
 
 // A survey is what the hosts of a pool are to somebody who wants a session there.
 type survey struct {
-	candidates []Candidate
+	candidates []*Candidate
 	own        []dcvix.AgentID // hosts where the owner has such a session
 	counts     map[ReasonCode]int
 	verdicts   []verdict // of each member, when they are asked for
@@ -111,48 +134,58 @@ type survey struct {
 
 // survey judges the hosts of a pool. It appends to into.candidates, and when
 // explain is true to into.verdicts. passOver are hosts that have failed.
-func (b *Broker) survey(into *survey, members []member, w *want, passOver map[dcvix.AgentID]bool, explain bool) {
+func (b *Broker) survey(into *survey, in *hosts, w *want, passOver map[dcvix.AgentID]bool, explain bool) {
 	into.counts = make(map[ReasonCode]int)
 	f := b.fleet
 	f.mu.RLock()
 	defer f.mu.RUnlock()
-	for i, m := range members {
-		l := f.hosts[m.agent]
-		var v verdict
-		var e *entry
+	for i, l := range in.lives(f) {
+		agent := in.members[i].agent
+		code, e := ReasonFailed, (*entry)(nil)
 		switch {
-		case m.agent == "":
-			v.code = ReasonNoAgent
-		case passOver[m.agent]:
-			v.code = ReasonFailed
 		case l == nil:
-			v.code = ReasonOffline
-			if b.asks.isCold(m.agent) {
-				v.code = ReasonStarting
-			}
-		default:
-			v.code, e = l.fit(w)
+			code = b.whyNotThere(agent)
+		case len(passOver) == 0 || !passOver[agent]:
+			code, e = l.fit(w)
 		}
-		switch v.code {
+		switch code {
 		case ReasonOwn:
-			into.own = append(into.own, m.agent)
+			into.own = append(into.own, agent)
 		case ReasonFree, ReasonReplaces:
-			into.candidates = append(into.candidates, l.candidate(i))
+			into.candidates = append(into.candidates, l.candidate)
 		default: // it is out of the question
+			into.counts[code]++
 		}
-		into.counts[v.code]++
-		if !explain {
-			continue
+		if explain {
+			into.verdicts = append(into.verdicts, b.verdict(code, agent, l, e, w))
 		}
-		v.flags, v.since = f.flags[m.agent], b.lastSeen(m.agent)
-		if e != nil {
-			v.by = e.session
-		}
-		if v.code == ReasonTags {
-			v.lacks = lacking(l.host.Tags, w.require)
-		}
-		into.verdicts = append(into.verdicts, v)
 	}
+}
+
+// whyNotThere says why the fleet does not know an agent's host.
+func (b *Broker) whyNotThere(id dcvix.AgentID) ReasonCode {
+	switch {
+	case id == "":
+		return ReasonNoAgent
+	case b.asks.isCold(id):
+		return ReasonStarting
+	}
+	return ReasonOffline
+}
+
+// verdict returns all that there is to say of a host; the fleet's mu is held.
+func (b *Broker) verdict(code ReasonCode, id dcvix.AgentID, l *live, e *entry, w *want) verdict {
+	v := verdict{code: code, flags: b.fleet.flags[id], since: b.lastSeen(id)}
+	if e != nil {
+		v.by = e.session
+	}
+	if l != nil {
+		v.lacks = lacking(l.host.Tags, w.require)
+		if code.possible() {
+			v.load, v.sessions = l.candidate.Load(), l.candidate.Sessions
+		}
+	}
+	return v
 }
 
 func (b *Broker) lastSeen(id dcvix.AgentID) time.Time {
@@ -170,11 +203,9 @@ func lacking(has, want []string) []string {
 	return lacks
 }
 
-// candidate returns the host as a [Placer] sees it.
-func (l *live) candidate(position int) Candidate {
-	c := Candidate{
-		Host: l.host.Name, Stats: l.host.Stats, GPUs: l.host.GPUs, Tags: l.host.Tags, Position: position, agent: l.host.Agent,
-	}
+// newCandidate returns the host as a [Placer] sees it.
+func (l *live) newCandidate() *Candidate {
+	c := &Candidate{Host: l.host.Name, Stats: l.host.Stats, GPUs: l.host.GPUs, Tags: l.host.Tags, agent: l.host.Agent}
 	for _, e := range l.entries {
 		if e.phase == phaseClosed {
 			continue
@@ -185,6 +216,7 @@ func (l *live) candidate(position int) Candidate {
 			c.Recent++
 		}
 	}
+	c.load = c.busy()
 	return c
 }
 

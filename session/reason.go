@@ -56,6 +56,9 @@ type verdict struct {
 	flags HostFlags
 	since time.Time // when the host was last heard of; zero for never
 	lacks []string  // tags
+
+	load     float64 // when it can take the session
+	sessions int     // likewise
 }
 
 // String says it to an admin, in one sentence.

@@ -14,7 +14,8 @@ import (
 // A register is the read index of the agents in a Store. Its methods that change
 // something commit to the Store first and then change the index.
 type register struct {
-	store AgentStore
+	store   AgentStore
+	changed func(dcvix.AgentID) // is told of every change; it must not wait; set before the first one
 
 	// changes are committed a batch at a time, so that Store and index see them in
 	// one order. A commit takes mu when it is done.

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/dcvix/dcvix"
 )
@@ -79,5 +80,20 @@ func (b *Broker) Watch(ctx context.Context) <-chan Event {
 	return w.events
 }
 
-// PolicyChanged tells those who watch that the policy changed.
-func (b *Broker) PolicyChanged() { b.feed.publish(Event{Kind: EventPolicy}) }
+// watchPolicy tells those who watch when the policy has changed, until ctx is done.
+func (b *Broker) watchPolicy(ctx context.Context) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	rules := b.cfg.Policy.Rules()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if now := b.cfg.Policy.Rules(); now != rules {
+			rules = now
+			b.feed.publish(Event{Kind: EventPolicy})
+		}
+	}
+}

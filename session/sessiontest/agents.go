@@ -37,6 +37,7 @@ type Behaviour struct {
 	Delay time.Duration // before an answer; the work is done after it
 	Err   error         // the answer instead of doing the work; it comes wrapped in session.ErrAgentFailed
 	Hang  bool          // there is no answer: the call ends with its context
+	Late  bool          // a creation is done all the same when the caller does not wait for the answer
 }
 
 // Calls counts what a fake agent was asked for, whatever came of it.
@@ -88,9 +89,23 @@ func (f *FakeAgents) Update(a session.Agent) dcvix.AgentUpdate {
 
 // CreateSession implements [session.AgentCaller].
 func (f *FakeAgents) CreateSession(ctx context.Context, a session.Agent, req dcvix.AgentCreateSession) (dcvix.SessionID, error) {
-	if err := f.behave(ctx, a.ID, func(c *Calls) { c.Create++ }); err != nil {
+	err := f.behave(ctx, a.ID, func(c *Calls) { c.Create++ })
+	if err != nil && ctx.Err() != nil && f.late(a.ID) {
+		_, _ = f.create(a, req) // the answer is the timeout
+	}
+	if err != nil {
 		return "", err
 	}
+	return f.create(a, req)
+}
+
+func (f *FakeAgents) late(id dcvix.AgentID) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.host(id).how.Late
+}
+
+func (f *FakeAgents) create(a session.Agent, req dcvix.AgentCreateSession) (dcvix.SessionID, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	h := f.host(a.ID)
