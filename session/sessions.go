@@ -13,13 +13,17 @@ import (
 	"github.com/dcvix/dcvix"
 )
 
-// Access returns what a user may do by the policy of this moment.
-func (b *Broker) Access(user dcvix.Username) Access { return b.cfg.Policy.Rules().Access(user) }
+// Access returns what a user may do whose login brought these groups, by the policy
+// of this moment.
+func (b *Broker) Access(user dcvix.Username, groups []string) Access {
+	return b.cfg.Policy.Rules().Access(user, groups)
+}
 
 // An Actor is who asks for something.
 type Actor struct {
-	User  dcvix.Username
-	Admin bool // acts for others too, and may name any host
+	User   dcvix.Username
+	Groups []string // of the login
+	Admin  bool     // acts for others too, and may name any host
 }
 
 // An OpenRequest asks for a session.
@@ -115,7 +119,7 @@ func (b *Broker) create(ctx context.Context, a Agent, req OpenRequest) (OpenedSe
 // cannot tell a host that is forbidden from one that does not exist.
 func (b *Broker) allowed(who Actor, server string) (Agent, error) {
 	a, err := b.register.resolve(server)
-	access := b.Access(who.User)
+	access := b.Access(who.User, who.Groups)
 	switch {
 	case who.Admin || access.Custom:
 		return a, err
