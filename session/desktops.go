@@ -35,7 +35,7 @@ const (
 // its order, the pools first. It costs no disk read.
 func (b *Broker) Desktops(who Actor) []Desktop {
 	b.fleet.expire(b.cfg.Now())
-	access := b.Access(who.User)
+	access := b.Access(who.User, who.Groups)
 	desktops := make([]Desktop, 0, len(access.Pools)+len(access.Hosts))
 	for _, pool := range access.Pools {
 		d := b.desktop(who, b.members(pool), pool)

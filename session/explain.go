@@ -38,7 +38,7 @@ func (b *Broker) Explain(ctx context.Context, who Actor, req OpenRequest) (Expla
 	if err := req.validate(); err != nil {
 		return Explanation{}, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
-	o := &opening{b: b, who: Actor{User: req.Owner}, req: req, caller: ctx}
+	o := &opening{b: b, who: Actor{User: req.Owner, Groups: req.OwnerGroups}, req: req, caller: ctx}
 	w := o.want()
 	if req.Pool == "" {
 		return o.explainHost(w), nil

@@ -57,7 +57,7 @@ type Fleet struct {
 // A live host is what it reported, and its sessions as they are for us.
 type live struct {
 	host    Host
-	entries []*entry // in the order of their ids
+	entries []*tracked // in the order of their ids
 
 	candidate *Candidate // made anew with every change
 }
@@ -113,7 +113,7 @@ func (f *Fleet) Report(a Agent, update dcvix.AgentUpdate, at time.Time) {
 
 // hear takes in the sessions that a report lists.
 func (l *live) hear(reported []dcvix.Session, at time.Time) {
-	entries := make([]*entry, 0, max(len(reported), len(l.entries)))
+	entries := make([]*tracked, 0, max(len(reported), len(l.entries)))
 	seen := make(map[dcvix.SessionID]bool, len(reported))
 	for _, s := range reported {
 		if seen[s.ID] {
@@ -123,7 +123,7 @@ func (l *live) hear(reported []dcvix.Session, at time.Time) {
 		s = located(s, l.host.Name, at)
 		e := l.entry(s.ID)
 		if e == nil || !e.phase.promised() && e.session.Owner != s.Owner { // an id may come back as somebody else's
-			e = new(entry)
+			e = new(tracked)
 		}
 		e.hear(&s, at)
 		entries = append(entries, e)
@@ -136,12 +136,12 @@ func (l *live) hear(reported []dcvix.Session, at time.Time) {
 			entries = append(entries, e)
 		}
 	}
-	slices.SortFunc(entries, func(a, b *entry) int { return cmp.Compare(a.session.ID, b.session.ID) })
+	slices.SortFunc(entries, func(a, b *tracked) int { return cmp.Compare(a.session.ID, b.session.ID) })
 	l.entries = entries
 }
 
 // entry returns the session of that id, or nil.
-func (l *live) entry(id dcvix.SessionID) *entry {
+func (l *live) entry(id dcvix.SessionID) *tracked {
 	if i, there := l.search(id); there {
 		return l.entries[i]
 	}
@@ -149,11 +149,11 @@ func (l *live) entry(id dcvix.SessionID) *entry {
 }
 
 func (l *live) search(id dcvix.SessionID) (int, bool) {
-	return slices.BinarySearchFunc(l.entries, id, func(e *entry, id dcvix.SessionID) int { return cmp.Compare(e.session.ID, id) })
+	return slices.BinarySearchFunc(l.entries, id, func(e *tracked, id dcvix.SessionID) int { return cmp.Compare(e.session.ID, id) })
 }
 
 // put takes in an entry, in the place of the one of its id.
-func (l *live) put(e *entry) {
+func (l *live) put(e *tracked) {
 	i, there := l.search(e.session.ID)
 	if there {
 		l.entries[i] = e
@@ -165,7 +165,7 @@ func (l *live) put(e *entry) {
 // show makes what people see of a host's sessions anew, and what has gone is let
 // go of; mu is held.
 func (f *Fleet) show(l *live) {
-	l.entries = slices.DeleteFunc(l.entries, func(e *entry) bool { return e.phase == phaseGone })
+	l.entries = slices.DeleteFunc(l.entries, func(e *tracked) bool { return e.phase == phaseGone })
 	sessions := make([]dcvix.Session, 0, len(l.entries))
 	for _, e := range l.entries {
 		if s, ok := e.shown(); ok {

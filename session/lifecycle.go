@@ -40,7 +40,7 @@ const (
 
 // transitions are all changes of phase; an event that is not there changes
 // nothing. Reports that may be older than what we did are no events (see
-// [entry.hear]).
+// [tracked.hear]).
 var transitions = map[phase]map[event]phase{ //nolint:gochecknoglobals // a table that nobody changes
 	phaseGone:      {evReserved: phaseRequested, evAnswered: phaseReady, evIdle: phaseReady, evInUse: phaseInUse},
 	phaseRequested: {evCalled: phaseCreating, evFailed: phaseGone, evOverdue: phaseGone},
@@ -66,8 +66,8 @@ func (p phase) passing() bool { return p.promised() || p == phaseClosing }
 // promised says whether somebody waits for a session of that id to be created.
 func (p phase) promised() bool { return p == phaseRequested || p == phaseCreating }
 
-// An entry is one session of a host, as we know it.
-type entry struct {
+// A tracked session is one of a host, as we know it.
+type tracked struct {
 	session dcvix.Session // as last listed, or as we asked for it
 	phase   phase
 	// until is when what the host says counts again, whatever we did; the zero time
@@ -88,7 +88,7 @@ type act struct {
 func newAct() *act { return &act{over: make(chan struct{})} }
 
 // happen lets an event change the entry.
-func (e *entry) happen(what event) { e.phase = next(e.phase, what) }
+func (e *tracked) happen(what event) { e.phase = next(e.phase, what) }
 
 // listed is the event of a report that lists the session.
 func listed(s dcvix.Session) event {
@@ -103,7 +103,7 @@ func listed(s dcvix.Session) event {
 //
 // The report may be older than what we did, so it does not undo that until the
 // deadline has passed.
-func (e *entry) hear(s *dcvix.Session, at time.Time) {
+func (e *tracked) hear(s *dcvix.Session, at time.Time) {
 	if s == nil {
 		switch {
 		case e.phase.promised():
@@ -128,7 +128,7 @@ func (e *entry) hear(s *dcvix.Session, at time.Time) {
 
 // settle is for the end of an act that changed nothing after all: the session is
 // as the host last said.
-func (e *entry) settle(what event) {
+func (e *tracked) settle(what event) {
 	e.happen(what)
 	if e.phase == phaseReady {
 		e.happen(listed(e.session))
@@ -139,7 +139,7 @@ func (e *entry) settle(what event) {
 }
 
 // shown returns the session as people see it, and false when they do not.
-func (e *entry) shown() (dcvix.Session, bool) {
+func (e *tracked) shown() (dcvix.Session, bool) {
 	s := e.session
 	switch e.phase {
 	case phaseGone, phaseClosed:

@@ -20,6 +20,8 @@ type OpenRequest struct {
 	Pool   string // id of a pool, in the place of Server
 	Type   dcvix.SessionType
 	ID     dcvix.SessionID // "" makes one; only admins choose
+
+	OwnerGroups []string // of the owner's login, when an admin asks for somebody else and knows them
 }
 
 func (r *OpenRequest) validate() error {
@@ -84,7 +86,7 @@ type opening struct {
 func (o *opening) want() *want {
 	w := &want{
 		owner: o.req.Owner, kind: o.req.Type, id: o.req.ID, same: o.b.same,
-		replace: !o.b.cfg.KeepAutomaticConsole, known: func(u dcvix.Username) bool { return o.b.Access(u).Known },
+		replace: !o.b.cfg.KeepAutomaticConsole, known: func(u dcvix.Username) bool { return o.b.Access(u, nil).Known },
 	}
 	if w.id == "" {
 		w.id = dcvix.SessionID("dcvix_" + uuid.NewString())

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -86,15 +87,13 @@ func (b *Broker) resolveAll(names []string) []member {
 // pool returns a pool that who may open, for an admin also one of the owner's. Its
 // id is read without regard to case.
 func (b *Broker) pool(who Actor, req OpenRequest) (Pool, error) {
-	users := []dcvix.Username{who.User}
+	pools := b.Access(who.User, who.Groups).Pools
 	if who.Admin {
-		users = append(users, req.Owner)
+		pools = append(slices.Clone(pools), b.Access(req.Owner, req.OwnerGroups).Pools...)
 	}
-	for _, user := range users {
-		for _, p := range b.Access(user).Pools {
-			if strings.EqualFold(p.ID, req.Pool) {
-				return p, nil
-			}
+	for _, p := range pools {
+		if strings.EqualFold(p.ID, req.Pool) {
+			return p, nil
 		}
 	}
 	return Pool{}, fmt.Errorf("pool %.80q: %w", req.Pool, ErrForbidden)
@@ -141,7 +140,7 @@ func (b *Broker) survey(into *survey, in *hosts, w *want, passOver map[dcvix.Age
 	defer f.mu.RUnlock()
 	for i, l := range in.lives(f) {
 		agent := in.members[i].agent
-		code, e := ReasonFailed, (*entry)(nil)
+		code, e := ReasonFailed, (*tracked)(nil)
 		switch {
 		case l == nil:
 			code = b.whyNotThere(agent)
@@ -174,7 +173,7 @@ func (b *Broker) whyNotThere(id dcvix.AgentID) ReasonCode {
 }
 
 // verdict returns all that there is to say of a host; the fleet's mu is held.
-func (b *Broker) verdict(code ReasonCode, id dcvix.AgentID, l *live, e *entry, w *want) verdict {
+func (b *Broker) verdict(code ReasonCode, id dcvix.AgentID, l *live, e *tracked, w *want) verdict {
 	v := verdict{code: code, flags: b.fleet.flags[id], since: b.lastSeen(id)}
 	if e != nil {
 		v.by = e.session

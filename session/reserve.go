@@ -35,7 +35,7 @@ type reservation struct {
 
 // fit says whether a host can take what is wanted, and if not, why. When the owner
 // has it there already, the entry is that one; else the one that is in the way.
-func (l *live) fit(w *want) (ReasonCode, *entry) {
+func (l *live) fit(w *want) (ReasonCode, *tracked) {
 	if e := l.own(w); e != nil {
 		return ReasonOwn, e
 	}
@@ -49,7 +49,7 @@ func (l *live) fit(w *want) (ReasonCode, *entry) {
 	case w.kind == dcvix.SessionVirtual && !virtualOn(l.host.Tags):
 		return ReasonPlatform, nil
 	}
-	var automatic *entry
+	var automatic *tracked
 	for _, e := range l.entries {
 		if e.phase == phaseGone || e.phase == phaseClosed {
 			continue
@@ -74,8 +74,8 @@ func (l *live) fit(w *want) (ReasonCode, *entry) {
 
 // own returns the session that the owner has there of that kind: one that is there
 // rather than one that is being created.
-func (l *live) own(w *want) *entry {
-	var found *entry
+func (l *live) own(w *want) *tracked {
+	var found *tracked
 	for _, e := range l.entries {
 		switch {
 		case e.session.Type != w.kind, e.session.ID.Validate() != nil, !w.same(e.session.Owner, w.owner):
@@ -95,7 +95,7 @@ const automaticConsole = "console"
 
 // automatic says whether the DCV server made the session by itself, as far as can
 // be told: the id is always the same, and nobody of ours chooses it.
-func (e *entry) automatic() bool {
+func (e *tracked) automatic() bool {
 	return e.session.ID == automaticConsole && e.session.Type == dcvix.SessionConsole
 }
 
@@ -149,7 +149,7 @@ func (f *Fleet) reserve(id dcvix.AgentID, w *want, now time.Time) (offer, bool) 
 			replaced := e.session
 			p.taken.replaces = &replaced
 		}
-		fresh := &entry{act: p.taken.act, until: now.Add(f.deadline)}
+		fresh := &tracked{act: p.taken.act, until: now.Add(f.deadline)}
 		fresh.session = located(dcvix.Session{
 			ID: w.id, Owner: w.owner, Type: w.kind, Status: "created", CreationTime: dcvix.Time{Time: now},
 		}, l.host.Name, now)
@@ -163,7 +163,7 @@ func (f *Fleet) reserve(id dcvix.AgentID, w *want, now time.Time) (offer, bool) 
 
 // calling notes that the agent is asked for the session now.
 func (f *Fleet) calling(r *reservation) {
-	f.onAct(r.agent, r.act, func(_ *live, e *entry) { e.happen(evCalled) })
+	f.onAct(r.agent, r.act, func(_ *live, e *tracked) { e.happen(evCalled) })
 }
 
 // answered notes that the agent says that the session is there, under the id asked
@@ -185,7 +185,7 @@ func (f *Fleet) answered(r *reservation, s dcvix.Session, now time.Time) bool {
 		e = l.entry(s.ID)
 	}
 	if e == nil || e.phase == phaseGone {
-		e = &entry{session: located(s, l.host.Name, now)}
+		e = &tracked{session: located(s, l.host.Name, now)}
 		l.put(e)
 	}
 	switch e.phase {
@@ -204,7 +204,7 @@ func (f *Fleet) answered(r *reservation, s dcvix.Session, now time.Time) bool {
 
 // notCreated gives the place back.
 func (f *Fleet) notCreated(r *reservation) {
-	f.onAct(r.agent, r.act, func(_ *live, e *entry) {
+	f.onAct(r.agent, r.act, func(_ *live, e *tracked) {
 		e.settle(evFailed)
 		e.act = nil
 	})
@@ -236,7 +236,7 @@ func (f *Fleet) closing(id dcvix.AgentID, s dcvix.Session, now time.Time) (a *ac
 
 // closed notes that a session has ended.
 func (f *Fleet) closed(id dcvix.AgentID, a *act, now time.Time) {
-	f.onAct(id, a, func(_ *live, e *entry) {
+	f.onAct(id, a, func(_ *live, e *tracked) {
 		e.happen(evEnded)
 		e.act, e.until = nil, now.Add(f.deadline)
 	})
@@ -244,7 +244,7 @@ func (f *Fleet) closed(id dcvix.AgentID, a *act, now time.Time) {
 
 // notClosed takes back [Fleet.closing]: the session is as before.
 func (f *Fleet) notClosed(id dcvix.AgentID, a *act) {
-	f.onAct(id, a, func(l *live, e *entry) {
+	f.onAct(id, a, func(l *live, e *tracked) {
 		e.settle(evFailed)
 		if l.host.Silent {
 			e.happen(evSilence)
@@ -254,7 +254,7 @@ func (f *Fleet) notClosed(id dcvix.AgentID, a *act) {
 }
 
 // onAct changes the session that an act is about, if it is there still.
-func (f *Fleet) onAct(id dcvix.AgentID, a *act, change func(*live, *entry)) {
+func (f *Fleet) onAct(id dcvix.AgentID, a *act, change func(*live, *tracked)) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	l := f.hosts[id]

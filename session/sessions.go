@@ -11,23 +11,27 @@ import (
 	"github.com/dcvix/dcvix"
 )
 
-// Access returns what a user may do by the policy of this moment.
-func (b *Broker) Access(user dcvix.Username) Access { return b.cfg.Policy.Rules().Access(user) }
+// Access returns what a user may do whose login brought these groups, by the policy
+// of this moment.
+func (b *Broker) Access(user dcvix.Username, groups []string) Access {
+	return b.cfg.Policy.Rules().Access(user, groups)
+}
 
 // same says whether two names are of one user, by the rule of the policy.
-func (b *Broker) same(x, y dcvix.Username) bool { return x == y }
+func (b *Broker) same(x, y dcvix.Username) bool { return b.cfg.Policy.Rules().SameUser(x, y) }
 
 // An Actor is who asks for something.
 type Actor struct {
-	User  dcvix.Username
-	Admin bool // acts for others too, and may name any host
+	User   dcvix.Username
+	Groups []string // of the login
+	Admin  bool     // acts for others too, and may name any host
 }
 
 // allowed returns the agent that a host name means, if who may use it. A user
 // cannot tell a host that is forbidden from one that does not exist.
 func (b *Broker) allowed(who Actor, server string) (Agent, error) {
 	a, err := b.register.resolve(server)
-	access := b.Access(who.User)
+	access := b.Access(who.User, who.Groups)
 	switch {
 	case who.Admin || access.Custom:
 		return a, err
