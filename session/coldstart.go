@@ -163,6 +163,6 @@ func (b *Broker) takeIn(a Agent, update dcvix.AgentUpdate, at time.Time) error {
 		return err
 	}
 	b.asks.heard(a.ID)
-	b.unwanted.look(a.ID, update.Sessions, at)
+	b.unwanted.look(a.ID, update.Sessions, at, b.cfg.ActDeadline)
 	return nil
 }

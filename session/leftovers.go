@@ -15,7 +15,8 @@ import (
 type leftover struct {
 	agent   dcvix.AgentID
 	session dcvix.SessionID
-	until   time.Time
+	until   time.Time // when it is looked for no longer
+	next    time.Time // when it may be tried again to end it
 }
 
 const (
@@ -30,13 +31,15 @@ const (
 type unwanted struct {
 	mu    sync.Mutex
 	all   []leftover
-	found chan leftover // to be ended
+	found []leftover // to be ended
+	wake  chan struct{}
 	once  sync.Once
 }
 
-func (u *unwanted) queue() chan leftover {
-	u.once.Do(func() { u.found = make(chan leftover, 16) })
-	return u.found
+// woken returns the channel that says that some were found.
+func (u *unwanted) woken() chan struct{} {
+	u.once.Do(func() { u.wake = make(chan struct{}, 1) })
+	return u.wake
 }
 
 // add has leftovers looked for; of too many the oldest are let go of.
@@ -54,30 +57,47 @@ func (u *unwanted) add(late []leftover, now time.Time) {
 	u.all = u.all[max(0, len(u.all)-maxLeftovers):]
 }
 
-// look finds leftovers in what a host lists. When too many wait to be ended, the next
-// report finds them again.
-func (u *unwanted) look(agent dcvix.AgentID, sessions []dcvix.Session, now time.Time) {
+// look finds leftovers in what a host lists. One that could not be ended is found
+// again when twice the time for that has passed.
+func (u *unwanted) look(agent dcvix.AgentID, sessions []dcvix.Session, now time.Time, deadline time.Duration) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	for _, l := range u.all {
-		if l.agent != agent || now.After(l.until) || !slices.ContainsFunc(sessions, func(s dcvix.Session) bool { return s.ID == l.session }) {
+	for i := range u.all {
+		l := &u.all[i]
+		if l.agent != agent || now.After(l.until) || now.Before(l.next) ||
+			!slices.ContainsFunc(sessions, func(s dcvix.Session) bool { return s.ID == l.session }) {
 			continue
 		}
+		l.next = now.Add(2 * deadline)
+		u.found = append(u.found, *l)
 		select {
-		case u.queue() <- l:
+		case u.woken() <- struct{}{}:
 		default:
 		}
 	}
 }
 
-// endLeftovers ends what hosts created too late, until ctx is done.
+func (u *unwanted) take() []leftover {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	found := u.found
+	u.found = nil
+	return found
+}
+
+// endLeftovers ends what hosts created too late, until ctx is done. A host that
+// hangs is in the way of none but itself.
 func (b *Broker) endLeftovers(ctx context.Context) {
+	var under sync.WaitGroup
+	defer under.Wait()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case l := <-b.unwanted.queue():
-			b.endLeftover(ctx, l)
+		case <-b.unwanted.woken():
+			for _, l := range b.unwanted.take() {
+				under.Go(func() { b.endLeftover(ctx, l) })
+			}
 		}
 	}
 }

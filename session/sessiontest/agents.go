@@ -22,6 +22,10 @@ var _ session.AgentCaller = (*FakeAgents)(nil)
 // whatever needs a broker. A host comes into being, without sessions, when it is
 // first named. The zero value is ready to use, and safe for concurrent use.
 type FakeAgents struct {
+	// Lax makes hosts take what DCV refuses: a second console, and a console beside
+	// virtual sessions. What keeps them apart is then the broker alone.
+	Lax bool
+
 	mu    sync.Mutex
 	hosts map[dcvix.AgentID]*fakeHost
 }
@@ -66,6 +70,14 @@ func (f *FakeAgents) SetSessions(id dcvix.AgentID, sessions ...dcvix.Session) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.host(id).sessions = slices.Clone(sessions)
+}
+
+// Change lets change replace what runs on a host, in one step. It gets a copy.
+func (f *FakeAgents) Change(id dcvix.AgentID, change func([]dcvix.Session) []dcvix.Session) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	h := f.host(id)
+	h.sessions = change(slices.Clone(h.sessions))
 }
 
 // Sessions returns what runs on a host.
@@ -115,6 +127,13 @@ func (f *FakeAgents) create(a session.Agent, req dcvix.AgentCreateSession) (dcvi
 			return s.ID, nil
 		case s.ID == req.SessionID:
 			return "", fmt.Errorf("%w: session %s exists", session.ErrAgentFailed, s.ID)
+		}
+	}
+	// One console, and no console beside virtual sessions (DCV Administrator Guide,
+	// introduction to sessions).
+	for _, s := range h.sessions {
+		if !f.Lax && (s.Type != req.SessionType || s.Type == dcvix.SessionConsole) {
+			return "", fmt.Errorf("%w: the %s session %s is there", session.ErrAgentFailed, s.Type, s.ID)
 		}
 	}
 	h.sessions = append(h.sessions, dcvix.Session{ID: req.SessionID, Owner: req.UserID, Type: req.SessionType, Status: "created"})
