@@ -94,10 +94,10 @@ func TestWhatIsToldOfAnAccess(t *testing.T) {
 		Pools:  []byte("[{\"id\":\"site\",\"workstations\":[\"ws3\"],\"pools\":[\"inner\"],\"strategy\":\"Pack\",\"require\":[\"gpu\"]},\n{\"id\":\"inner\",\n\"workstations\":[\"ws4\"]}]"),
 	})
 	require.NoError(t, err)
-	got := rules.Trace("alice", []string{"cad", "nothing"}, session.NewHostNames([][]dcvix.Hostname{{"ws1.lab"}, {"ws3"}, {"ws4.a"}, {"ws4.b"}}))
+	got := rules.Trace("alice", []string{"cad", "nothing", "cad"}, session.NewHostNames([][]dcvix.Hostname{{"ws1.lab"}, {"ws3"}, {"ws4.a"}, {"ws4.b"}}))
 	alice := `user "alice" (users.json:2)`
 	assert.Equal(t, dcvix.PolicyAccess{
-		User: "alice", Groups: []string{"cad", "nothing"},
+		User: "alice", Groups: []string{"cad", "nothing", "cad"},
 		Entries: []string{alice, `group "cad" (groups.json:1)`}, Admin: []string{`group "cad" (groups.json:1)`}, Custom: []string{alice},
 		Hosts: []dcvix.PolicyHost{
 			{Name: "ws1", From: alice, Agents: []dcvix.Hostname{"ws1.lab"}},
