@@ -72,4 +72,6 @@ type Server struct {
 	LastSeen Time      `json:"last-seen"`
 	Sessions []Session `json:"sessions"`
 	Problems []string  `json:"problems,omitempty"`
+	GPUs     []GPU     `json:"gpus,omitempty"`
+	Licence  *Licence  `json:"licence,omitempty"`
 }

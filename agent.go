@@ -48,6 +48,9 @@ type AgentUpdate struct {
 	UpdateIntervalSeconds int      `json:"updateIntervalSeconds,omitempty"` // how often reports come; 0 means not said
 	Version               string   `json:"version,omitempty"`
 	Problems              []string `json:"problems,omitempty"` // what is wrong on the host, one sentence each
+
+	GPUs    []GPU    `json:"gpus,omitempty"`
+	Licence *Licence `json:"licence,omitempty"` // nil: not known, as on a host without a session
 }
 
 // Stats are the figures of a host at the moment of a report.
@@ -60,6 +63,34 @@ type Stats struct {
 	Load1       float64 `json:"load1"`
 	Load5       float64 `json:"load5"`
 	Load15      float64 `json:"load15"`
+}
+
+// A GPU is a graphics card of a host and its figures at the moment of a report. A
+// figure that the card does not have or say is 0.
+type GPU struct {
+	Index        int     `json:"index"`         // of the driver, from 0
+	Model        string  `json:"model"`         // such as "NVIDIA L4"
+	Driver       string  `json:"driver"`        // its version
+	Usage        float64 `json:"usage"`         // percent, 0 to 100
+	EncoderUsage float64 `json:"encoder_usage"` // percent, 0 to 100: of the video encoder
+	UsedMemory   uint64  `json:"used_memory"`   // bytes
+	TotalMemory  uint64  `json:"total_memory"`  // bytes
+	Temperature  float64 `json:"temperature"`   // degrees Celsius
+}
+
+// A Licence is what the DCV server of a host says of its licence with the sessions
+// that it lists. The words are those of DCV: no documentation lists them.
+type Licence struct {
+	Mode     string            `json:"mode"` // such as "demo"; "" is not said
+	Products []LicensedProduct `json:"products,omitempty"`
+}
+
+// A LicensedProduct is a part of DCV that needs a licence.
+type LicensedProduct struct {
+	Product   string `json:"product"` // "dcv" or "dcv-gl"
+	Status    string `json:"status"`  // such as "licensed"
+	CheckedAt Time   `json:"checked_at"`
+	ExpiresAt Time   `json:"expires_at"` // never: not said
 }
 
 // A Session is a DCV session in the words of the dcv command, and, when it comes
@@ -100,4 +131,16 @@ type AgentCreateSession struct {
 // for, or the one that the user already had of that type.
 type AgentCreatedSession struct {
 	SessionID SessionID `json:"sessionID"`
+}
+
+// A ConfigRequest asks an agent to change settings of its DCV server.
+type ConfigRequest struct {
+	Config []Setting `json:"config"`
+}
+
+// A Setting is one value of the configuration of a DCV server.
+type Setting struct {
+	Section string `json:"section"` // such as "display", or "session-management/defaults"
+	Key     string `json:"key"`     // such as "quality"
+	Value   string `json:"value"`   // a GVariant in its text form, such as "(30, 80)"
 }

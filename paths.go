@@ -37,9 +37,11 @@ const (
 	PathAdminPolicyAccess    = "/v1/admin/policy/access"
 )
 
-// PathStats is a path of the agent, besides [PathHealth], [PathSessions] and
-// [PathSession].
-const PathStats = "/v1/stats"
+// Paths of the agent, besides [PathHealth], [PathSessions] and [PathSession].
+const (
+	PathStats  = "/v1/stats"
+	PathConfig = "/v1/config"
+)
 
 // Path fills the parts in braces of a path with args, in order and escaped.
 func Path(pattern string, args ...string) string {

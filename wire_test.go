@@ -28,6 +28,8 @@ func wire() map[string]any { // any: as encoding/json
 		X11Display: ":0", X11Authority: "/run/x", UID: "console-ws1", ServerID: "ws1", LastSeen: at,
 	}
 	stats := dcvix.Stats{Hostname: "ws1", FreeMemory: 1, TotalMemory: 2, Cores: 4, CPUUsage: 12.5, Load1: 0.1, Load5: 0.2, Load15: 0.3}
+	gpus := []dcvix.GPU{{Index: 1, Model: "NVIDIA L4", Driver: "550.54.15", Usage: 12, EncoderUsage: 3, UsedMemory: 1, TotalMemory: 2, Temperature: 41}}
+	licence := &dcvix.Licence{Mode: "demo", Products: []dcvix.LicensedProduct{{Product: "dcv", Status: "licensed", CheckedAt: at, ExpiresAt: at}}}
 	return map[string]any{
 		"health":                 dcvix.Health{Status: "healthy", Protocol: 2, Version: "0.2.0"},
 		"login-request":          dcvix.LoginRequest{UserID: "alice", Password: "p", OTP: "123456", Challenge: "c"},
@@ -48,10 +50,11 @@ func wire() map[string]any { // any: as encoding/json
 		"pending-response":        dcvix.PendingResponse{Error: dcvix.PendingApproval},
 		"renew-request":           dcvix.RenewRequest{CSR: []byte{0, 0xff}},
 		"renew-response":          dcvix.RenewResponse{Certificate: "PEM", RenewalIntervalSeconds: 43200},
-		"agent-update":            dcvix.AgentUpdate{Sessions: []dcvix.Session{session}, Stats: stats, Tags: []string{"linux"}, AgentPort: 8446, DCVPort: 8443, UpdateIntervalSeconds: 30, Version: "0.2.0", Problems: []string{"p"}},
+		"agent-update":            dcvix.AgentUpdate{Sessions: []dcvix.Session{session}, Stats: stats, Tags: []string{"linux"}, AgentPort: 8446, DCVPort: 8443, UpdateIntervalSeconds: 30, Version: "0.2.0", Problems: []string{"p"}, GPUs: gpus, Licence: licence},
 		"agent-create-session":    dcvix.AgentCreateSession{UserID: "alice", SessionType: dcvix.SessionVirtual, SessionID: "s1"},
 		"agent-created-session":   dcvix.AgentCreatedSession{SessionID: "s1"},
-		"server":                  dcvix.Server{Stats: stats, AgentIP: "10.0.0.7", Tags: []string{"linux"}, LastSeen: at, Sessions: []dcvix.Session{session}, Problems: []string{"p"}},
+		"server":                  dcvix.Server{Stats: stats, AgentIP: "10.0.0.7", Tags: []string{"linux"}, LastSeen: at, Sessions: []dcvix.Session{session}, Problems: []string{"p"}, GPUs: gpus, Licence: licence},
+		"config-request":          dcvix.ConfigRequest{Config: []dcvix.Setting{{Section: "display", Key: "quality", Value: "(30, 80)"}}},
 		"approve-request":         dcvix.ApproveRequest{Replace: true, Aliases: []dcvix.Hostname{"cad1"}},
 		"approve-many-request":    dcvix.ApproveManyRequest{GUIDs: []dcvix.AgentID{guid}},
 		"approve-many-response":   dcvix.ApproveManyResponse{Results: []dcvix.ApproveResult{{GUID: guid, Status: 200}, {GUID: guid, Status: 409, Detail: "d"}}},

@@ -14,7 +14,7 @@ func (s *Server) listServers(c echo.Context) error {
 	for _, h := range s.cfg.Broker.Hosts() {
 		server := dcvix.Server{
 			Stats: h.Stats, AgentIP: h.Address, Tags: h.Tags, LastSeen: dcvix.Time{Time: h.LastSeen},
-			Sessions: h.Sessions, Problems: h.Problems,
+			Sessions: h.Sessions, Problems: h.Problems, GPUs: h.GPUs, Licence: h.Licence,
 		}
 		server.Hostname = string(h.Name)
 		servers = append(servers, server)

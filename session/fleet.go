@@ -19,6 +19,8 @@ type Host struct {
 	Stats    dcvix.Stats
 	Tags     []string // never nil
 	Problems []string
+	GPUs     []dcvix.GPU
+	Licence  *dcvix.Licence // nil: not known
 	Version  string
 	LastSeen time.Time
 	Silent   bool            // it has not reported for too long; its sessions are unknown
@@ -95,6 +97,7 @@ func (f *Fleet) Report(a Agent, update dcvix.AgentUpdate, at time.Time) {
 		Agent: a.ID, Name: a.Hostname, Address: a.Address, LastSeen: at,
 		DCVPort: port, Stats: update.Stats,
 		Tags: orEmpty(update.Tags), Problems: update.Problems, Version: update.Version,
+		GPUs: boundedGPUs(update.GPUs), Licence: boundedLicence(update.Licence),
 		interval: interval,
 	}
 	f.mu.Lock()

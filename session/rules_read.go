@@ -17,14 +17,14 @@ type entry struct {
 	id           string
 	otherID      string // in the other spelling of the key
 	admin        bool
-	workstations []word
-	pools        []word
-	strategy     word
-	require      []word
+	workstations []written
+	pools        []written
+	strategy     written
+	require      []written
 }
 
-// A word is a string in a file.
-type word struct {
+// A written string is one in a file.
+type written struct {
 	text string
 	line int
 }
@@ -251,18 +251,18 @@ func (r *policyReader) yes(what string) (bool, error) {
 	return yes, nil
 }
 
-func (r *policyReader) list(what string) ([]word, error) {
+func (r *policyReader) list(what string) ([]written, error) {
 	some, err := r.open(what, '[')
 	if err != nil || !some {
 		return nil, err
 	}
-	var all []word
+	var all []written
 	for r.dec.More() {
 		text, err := r.text(what)
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, word{text, r.line})
+		all = append(all, written{text, r.line})
 	}
 	_, err = r.next()
 	return all, err

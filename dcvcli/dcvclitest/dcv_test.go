@@ -28,6 +28,10 @@ func TestTheRealClientDrivesTheFake(t *testing.T) {
 	want := dcvcli.Session{
 		ID: "a", Owner: "alice", User: "alice", Name: `"A": <b>`, Type: dcvcli.Virtual, Status: "created", CreationTime: now,
 		LicensingMode: "demo", X11Display: ":1", X11Authority: "/run/user/1000/dcv/a.xauth",
+		Licenses: []dcvcli.License{{
+			Product: "dcv", Status: "licensed", CheckTimestamp: now, ExpirationDate: time.Date(2026, 3, 31, 0, 0, 0, 0, time.UTC),
+		}},
+		DisplayLayout: []dcvcli.Display{{Width: 1024, Height: 768}},
 	}
 	sessions, err := cli.List(ctx)
 	require.NoError(t, err)

@@ -645,6 +645,46 @@ export interface components {
             sessions: components["schemas"]["Session"][];
             /** @description What is wrong on the host, one sentence each. */
             problems?: string[];
+            gpus?: components["schemas"]["GPU"][];
+            licence?: components["schemas"]["Licence"];
+        };
+        /** @description A graphics card of a host. A figure that it does not have or say is 0. */
+        GPU: {
+            index: number;
+            model: string;
+            /** @description Its version. */
+            driver: string;
+            /** @description Percent, 0 to 100. */
+            usage: number;
+            /** @description Percent of the video encoder, 0 to 100. */
+            encoder_usage: number;
+            /**
+             * Format: int64
+             * @description Bytes.
+             */
+            used_memory: number;
+            /**
+             * Format: int64
+             * @description Bytes.
+             */
+            total_memory: number;
+            /** @description Degrees Celsius. */
+            temperature: number;
+        };
+        /**
+         * @description What the DCV server of a host says of its licence, in its own words;
+         *     absent when it is not known, as on a host without a session.
+         */
+        Licence: {
+            mode: string;
+            products?: {
+                product: string;
+                status: string;
+                /** Format: date-time */
+                checked_at: string | null;
+                /** Format: date-time */
+                expires_at: string | null;
+            }[];
         };
         /** @description A random UUID in lower case. */
         AgentID: string;
@@ -781,6 +821,8 @@ export interface components {
             version?: string;
             /** @description What is wrong on the host, one sentence each. */
             problems?: string[];
+            gpus?: components["schemas"]["GPU"][];
+            licence?: components["schemas"]["Licence"];
         };
         /**
          * @description A session as an agent reports it, in the shape of Session. A reader takes

@@ -1,0 +1,48 @@
+package session
+
+import (
+	"strings"
+
+	"github.com/dcvix/dcvix"
+)
+
+// Bounds of what is kept of what a host says of its cards and its licence.
+const (
+	maxGPUs     = 64
+	maxProducts = 16
+	maxWord     = 200 // bytes
+)
+
+// boundedGPUs returns the first of the cards, with names that are short lines.
+func boundedGPUs(reported []dcvix.GPU) []dcvix.GPU {
+	if len(reported) == 0 {
+		return nil
+	}
+	gpus := append([]dcvix.GPU(nil), reported[:min(len(reported), maxGPUs)]...)
+	for i := range gpus {
+		gpus[i].Model, gpus[i].Driver = word(gpus[i].Model), word(gpus[i].Driver)
+	}
+	return gpus
+}
+
+// boundedLicence is boundedGPUs of a licence.
+func boundedLicence(reported *dcvix.Licence) *dcvix.Licence {
+	if reported == nil {
+		return nil
+	}
+	kept := &dcvix.Licence{Mode: word(reported.Mode)}
+	for _, p := range reported.Products[:min(len(reported.Products), maxProducts)] {
+		p.Product, p.Status = word(p.Product), word(p.Status)
+		kept.Products = append(kept.Products, p)
+	}
+	return kept
+}
+
+// word returns foreign text as one line of at most maxWord bytes.
+func word(text string) string {
+	text = dcvix.OneLine(text, maxWord)
+	if len(text) > maxWord {
+		text = strings.ToValidUTF8(text[:maxWord], "")
+	}
+	return text
+}
