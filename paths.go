@@ -34,6 +34,7 @@ const (
 	PathAdminAgentReactivate = "/v1/admin/agents/{guid}/reactivate"
 	PathAdminDenials         = "/v1/admin/denials"
 	PathAdminDenial          = "/v1/admin/denials/{guid}"
+	PathAdminPolicyAccess    = "/v1/admin/policy/access"
 )
 
 // Paths of the agent, besides [PathHealth], [PathSessions] and [PathSession].

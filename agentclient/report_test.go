@@ -37,6 +37,7 @@ func setFaults(t *testing.T, h *host, f dcvclitest.Faults) {
 }
 
 func TestReportSaysHowTheHostIs(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		d := newDirector(t)
 		h := newHost(t, d, func(c *agentclient.Config) {
@@ -67,6 +68,7 @@ func TestReportSaysHowTheHostIs(t *testing.T) {
 }
 
 func TestReportComesAtItsInterval(t *testing.T) {
+	t.Parallel()
 	tests := map[string]struct {
 		interval time.Duration
 		anHour   int
@@ -94,6 +96,7 @@ func TestReportComesAtItsInterval(t *testing.T) {
 }
 
 func TestListsAreNeverNull(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		d := newDirector(t)
 		bodies := make(chan map[string]json.RawMessage, 1)
@@ -116,24 +119,31 @@ func TestListsAreNeverNull(t *testing.T) {
 }
 
 func TestReportFollowsAChangeAtOnce(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		d := newDirector(t)
-		h := enrolled(t, d, nil)
-		call(t, h, http.MethodPost, dcvix.PathSessions, `{"userId":"ada","sessionType":"virtual","sessionId":"s1"}`)
+		h := enrolled(t, d, hourly)
+		time.Sleep(time.Second)
+		call(t, h, http.MethodPost, dcvix.PathSessions, `{"userId":"ada","sessionType":"console","sessionId":"s1"}`)
 		synctest.Wait()
 		_, _, reports := d.counts()
 		assert.Equal(t, 2, reports)
 		assert.Len(t, d.lastUpdate().Sessions, 1)
+		time.Sleep(time.Second)
 		call(t, h, http.MethodDelete, dcvix.Path(dcvix.PathSession, "s1"), "")
 		synctest.Wait()
 		_, _, reports = d.counts()
 		assert.Equal(t, 3, reports)
 		assert.Empty(t, d.lastUpdate().Sessions)
+		time.Sleep(10 * time.Second)
+		_, _, reports = d.counts()
+		assert.Equal(t, 3, reports, "what is reported is no news")
 		h.stop()
 	})
 }
 
 func TestFailingDCVNeverStopsTheReport(t *testing.T) {
+	t.Parallel()
 	tests := map[string]dcvclitest.Faults{
 		"down":    {Down: true},
 		"hanging": {Slow: time.Hour},
@@ -175,6 +185,7 @@ func (brokenStats) Stats(context.Context) (dcvix.Stats, error) {
 }
 
 func TestFailingStatsAreAProblemOfTheHost(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		d := newDirector(t)
 		h := enrolled(t, d, func(c *agentclient.Config) { c.Stats = brokenStats{} })
@@ -187,6 +198,7 @@ func TestFailingStatsAreAProblemOfTheHost(t *testing.T) {
 }
 
 func TestReportsComeBackSoonAfterAnOutage(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		d := newDirector(t)
 		h := enrolled(t, d, nil)
@@ -205,6 +217,7 @@ func TestReportsComeBackSoonAfterAnOutage(t *testing.T) {
 }
 
 func TestRefusedHostNameIsSaidAndReportedOn(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		d := newDirector(t)
 		h := enrolled(t, d, nil)

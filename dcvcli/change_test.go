@@ -1,12 +1,12 @@
 package dcvcli_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -159,95 +159,6 @@ func TestCloseBelievesTheListNotTheExitStatus(t *testing.T) {
 	}
 }
 
-func TestCreateFollowsTheRulesOfThePlatform(t *testing.T) {
-	tests := map[string]struct {
-		platform string
-		opts     dcvcli.CreateOptions
-		want     string
-	}{
-		"console on Linux": {
-			platform: "linux", opts: dcvcli.CreateOptions{ID: "console", Owner: "alice"},
-			want: "create-session --type=console --owner=alice console",
-		},
-		"virtual on Linux runs as its owner": {
-			platform: "linux", opts: dcvcli.CreateOptions{ID: "v", Type: dcvcli.Virtual, Owner: "alice"},
-			want: "create-session --type=virtual --user=alice --owner=alice v",
-		},
-		"virtual on Linux for another account": {
-			platform: "linux", opts: dcvcli.CreateOptions{ID: "v", Type: dcvcli.Virtual, Owner: `LAB\alice`, User: "alice"},
-			want: `create-session --type=virtual --user=alice --owner=LAB\alice v`,
-		},
-		"Windows has no --type": {
-			platform: "windows", opts: dcvcli.CreateOptions{ID: "console", Type: dcvcli.Console, Owner: `LAB\alice`},
-			want: `create-session --owner=LAB\alice console`,
-		},
-		"macOS has no --type": {
-			platform: "darwin", opts: dcvcli.CreateOptions{ID: "console", Owner: "alice"},
-			want: "create-session --owner=alice console",
-		},
-		"all options": {
-			platform: "linux",
-			opts: dcvcli.CreateOptions{
-				ID: "c", Owner: "alice", Name: "-Seat", StorageRoot: "%home%", PermissionsFile: "/p", MaxConcurrentClients: 2,
-			},
-			want: "create-session --type=console --owner=alice --name=-Seat --storage-root=%home% --permissions-file=/p --max-concurrent-clients=2 c",
-		},
-	}
-	for name, tt := range tests {
-		t.Run(name, func(t *testing.T) {
-			h := &host{create: appears}
-			require.NoError(t, newCLI(t, tt.platform, h.run).Create(t.Context(), tt.opts))
-			assert.Equal(t, tt.want, strings.Join(h.ran("create-session"), " "))
-		})
-	}
-}
-
-func TestNothingDubiousReachesTheCommand(t *testing.T) {
-	tests := map[string]struct {
-		platform string
-		opts     dcvcli.CreateOptions
-		want     error
-	}{
-		"no id":                    {opts: dcvcli.CreateOptions{}, want: dcvcli.ErrInvalid},
-		"an id like an option":     {opts: dcvcli.CreateOptions{ID: "--help"}, want: dcvcli.ErrInvalid},
-		"an id with a newline":     {opts: dcvcli.CreateOptions{ID: "a\nb"}, want: dcvcli.ErrInvalid},
-		"an id with a NUL":         {opts: dcvcli.CreateOptions{ID: "a\x00b"}, want: dcvcli.ErrInvalid},
-		"an id with a slash":       {opts: dcvcli.CreateOptions{ID: "../a"}, want: dcvcli.ErrInvalid},
-		"an id that is not UTF-8":  {opts: dcvcli.CreateOptions{ID: "a\xff"}, want: dcvcli.ErrInvalid},
-		"an endless id":            {opts: dcvcli.CreateOptions{ID: strings.Repeat("a", 257)}, want: dcvcli.ErrInvalid},
-		"an owner like an option":  {opts: dcvcli.CreateOptions{ID: "a", Owner: "-x"}, want: dcvcli.ErrInvalid},
-		"a user with a tab":        {opts: dcvcli.CreateOptions{ID: "a", Type: dcvcli.Virtual, User: "a\t"}, want: dcvcli.ErrInvalid},
-		"a user of a console":      {opts: dcvcli.CreateOptions{ID: "a", User: "alice"}, want: dcvcli.ErrInvalid},
-		"an endless name":          {opts: dcvcli.CreateOptions{ID: "a", Name: strings.Repeat("é", 257)}, want: dcvcli.ErrInvalid},
-		"a name with a newline":    {opts: dcvcli.CreateOptions{ID: "a", Name: "a\nb"}, want: dcvcli.ErrInvalid},
-		"a negative limit":         {opts: dcvcli.CreateOptions{ID: "a", MaxConcurrentClients: -1}, want: dcvcli.ErrInvalid},
-		"another type":             {opts: dcvcli.CreateOptions{ID: "a", Type: "Virtual"}, want: dcvcli.ErrInvalid},
-		"a virtual one on Windows": {platform: "windows", opts: dcvcli.CreateOptions{ID: "a", Type: dcvcli.Virtual}, want: errors.ErrUnsupported},
-		"a virtual one on macOS":   {platform: "darwin", opts: dcvcli.CreateOptions{ID: "a", Type: dcvcli.Virtual}, want: dcvcli.ErrUnsupported},
-	}
-	for name, tt := range tests {
-		t.Run(name, func(t *testing.T) {
-			if tt.platform == "" {
-				tt.platform = "linux"
-			}
-			h := &host{}
-			cli := newCLI(t, tt.platform, h.run)
-			require.ErrorIs(t, cli.Create(t.Context(), tt.opts), tt.want)
-			assert.Empty(t, h.commands)
-		})
-	}
-	for _, id := range []string{"", "-j", "a\x1bb"} {
-		h := &host{}
-		cli := newCLI(t, "linux", h.run)
-		require.ErrorIs(t, cli.Close(t.Context(), id), dcvcli.ErrInvalid)
-		_, err := cli.Describe(t.Context(), id)
-		require.ErrorIs(t, err, dcvcli.ErrInvalid)
-		_, err = cli.Connections(t.Context(), id)
-		require.ErrorIs(t, err, dcvcli.ErrInvalid)
-		assert.Empty(t, h.commands)
-	}
-}
-
 func TestChangesRunOneAtATimeAndLooksDoNotWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var running, most int
@@ -299,4 +210,66 @@ func TestAListThatFailsLeavesTheOutcomeOpen(t *testing.T) {
 	err := cli.Create(t.Context(), dcvcli.CreateOptions{ID: "a"})
 	require.ErrorIs(t, err, broken)
 	require.ErrorIs(t, err, errExit)
+}
+
+func TestAListThatFailsForAMomentDoesNotSpoilAChange(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := &host{create: appears, close: disappears}
+		fail := 0
+		cli := newCLI(t, "linux", func(ctx context.Context, args ...string) ([]byte, error) {
+			if args[0] == "list-sessions" && fail > 0 {
+				fail--
+				return []byte(`[{"id":"a"`), nil
+			}
+			out, err := h.run(ctx, args...)
+			if args[0] != "list-sessions" {
+				fail = 2
+			}
+			return out, err
+		})
+		require.NoError(t, cli.Create(t.Context(), dcvcli.CreateOptions{ID: "a"}))
+		require.NoError(t, cli.Close(t.Context(), "a"))
+	})
+}
+
+func TestAPartialListHindersNoCreateButProvesNothingClosed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := &host{create: appears, close: disappears}
+		h.set("other", true)
+		cli := newCLI(t, "linux", func(ctx context.Context, args ...string) ([]byte, error) {
+			out, err := h.run(ctx, args...)
+			if args[0] == "list-sessions" {
+				out = append(bytes.TrimSuffix(out, []byte("]")), `,{"owner":"nobody"}]`...)
+			}
+			return out, err
+		})
+		require.NoError(t, cli.Create(t.Context(), dcvcli.CreateOptions{ID: "a"}))
+		require.ErrorIs(t, cli.Create(t.Context(), dcvcli.CreateOptions{ID: "a"}), dcvcli.ErrExists)
+
+		var partial *dcvcli.PartialListError
+		err := cli.Close(t.Context(), "b")
+		require.ErrorAs(t, err, &partial)
+		require.NotErrorIs(t, err, dcvcli.ErrNotFound)
+		require.ErrorAs(t, cli.Close(t.Context(), "a"), &partial)
+
+		h.create = nothing
+		require.ErrorIs(t, cli.Create(t.Context(), dcvcli.CreateOptions{ID: "c"}), dcvcli.ErrNotCreated)
+	})
+}
+
+func TestCloseAndLogoutIsForConsoles(t *testing.T) {
+	var closed []string
+	list := `[{"id":"c","type":"CONSOLE"},{"id":"v","type":"virtual"}]`
+	cli := newCLI(t, "linux", func(_ context.Context, args ...string) ([]byte, error) {
+		if args[0] == "close-session" {
+			closed = args
+			list = "[]"
+		}
+		return []byte(list), nil
+	})
+	require.ErrorIs(t, cli.CloseAndLogout(t.Context(), "v"), dcvcli.ErrInvalid)
+	require.ErrorIs(t, cli.CloseAndLogout(t.Context(), "x"), dcvcli.ErrNotFound)
+	assert.Empty(t, closed)
+	require.NoError(t, cli.CloseAndLogout(t.Context(), "c"))
+	assert.Equal(t, []string{"close-session", "--logout-user", "c"}, closed)
 }

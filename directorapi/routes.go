@@ -87,6 +87,7 @@ func routes() []route {
 		{post, dcvix.PathAdminAgentReactivate, accessAdmin, forAdmins, session.AuditAgentReactivate, (*Server).reactivateAgent},
 		{get, dcvix.PathAdminDenials, accessAdmin, forAdmins, "", (*Server).listDenials},
 		{del, dcvix.PathAdminDenial, accessAdmin, forAdmins, session.AuditForgetDenial, (*Server).forgetDenial},
+		{get, dcvix.PathAdminPolicyAccess, accessAdmin, forAdmins, "", (*Server).policyAccess},
 
 		{post, dcvix.PathAgentRegister, accessNone, forAgents, session.AuditAgentRegister, (*Server).registerAgent},
 		{post, dcvix.PathAgentRenew, accessAgent, forAgents, session.AuditAgentCertify, (*Server).renewAgent},

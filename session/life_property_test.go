@@ -396,8 +396,14 @@ func (l *life) clients() {
 
 func (l *life) behave() {
 	how := pick(l.rng, []sessiontest.Behaviour{
-		{}, {}, {Delay: time.Second}, {Delay: 14 * time.Second}, {Delay: 20 * time.Second, Late: true}, {Err: errors.New("dcv: no licence")},
-		{Hang: true}, {Hang: true, Late: true},
+		{},
+		{},
+		{Delay: time.Second},
+		{Delay: 14 * time.Second},
+		{Delay: 20 * time.Second, Late: true},
+		{Err: errors.New("dcv: no licence")},
+		{Hang: true},
+		{Hang: true, Late: true},
 	})
 	l.d.agents.Behave(pick(l.rng, l.hosts).ID, how)
 }

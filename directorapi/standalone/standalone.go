@@ -215,13 +215,16 @@ func (s *Server) ReloadPolicy(ctx context.Context) error {
 	return err
 }
 
-// policyOnRecord puts on record that the policy is another one, or why it is not.
+// policyOnRecord puts on record that the policy is another one, or why it is not,
+// and logs which of its hosts are no registered agents.
 func (s *Server) policyOnRecord(ctx context.Context, failed error) {
 	r := session.AuditRecord{
 		Time: s.now(), Action: session.AuditPolicyReload, Outcome: session.AuditOK, Role: session.AuditDirector, Target: s.policyDir,
 	}
 	if failed != nil {
 		r.Outcome, r.Reason = session.AuditFailed, failed.Error()
+	} else {
+		session.LogProblems(ctx, s.logger, s.policy.Rules().HostProblems(s.broker.HostNames()))
 	}
 	if err := s.audit.Append(context.WithoutCancel(ctx), r); err != nil {
 		s.logger.ErrorContext(ctx, "act not put on record", slog.String("action", string(r.Action)), slog.Any("err", err))
