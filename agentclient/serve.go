@@ -136,7 +136,8 @@ func (a *Agent) deleteSession(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusNotFound, "There is no such session on this host.")
 		return
 	}
-	if err := a.closeSession(r.Context(), id); err != nil {
+	// Directors of the 0.1 generation do not say whose it is.
+	if err := a.closeSession(r.Context(), id, dcvix.Username(r.URL.Query().Get("owner"))); err != nil {
 		a.failed(r, w, err)
 		return
 	}

@@ -85,6 +85,8 @@ func TestRoutesAnswerAsTheWireSays(t *testing.T) {
 		"create with garbage":         {method: "POST", path: "/v1/sessions", body: `{"userId":`, status: 400, want: "not the JSON of a session"},
 		"create with too much":        {method: "POST", path: "/v1/sessions", body: `{"userId":"` + strings.Repeat("x", 70<<10), status: 413, want: "longer than"},
 		"close":                       {method: "DELETE", path: "/v1/sessions/old", status: 200, want: `{}`},
+		"close of its owner":          {method: "DELETE", path: "/v1/sessions/old?owner=ada", status: 200, want: `{}`},
+		"close of another's":          {method: "DELETE", path: "/v1/sessions/old?owner=bob", status: 404, want: "no such session"},
 		"close what is not there":     {method: "DELETE", path: "/v1/sessions/nothing", status: 404, want: "no such session"},
 		"close what is foreign":       {method: "DELETE", path: "/v1/sessions/bad%20id", status: 404, want: "no such session"},
 		"close an option":             {method: "DELETE", path: "/v1/sessions/--help", status: 404, want: "no such session"},

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 
 	"github.com/dcvix/dcvix"
 	"github.com/dcvix/dcvix/dcvcli"
@@ -88,8 +89,9 @@ func (a *Agent) create(ctx context.Context, asked dcvix.AgentCreateSession) (dcv
 }
 
 // closeSession closes a session. The error wraps [dcvcli.ErrNotFound] when there
-// is none of that id.
-func (a *Agent) closeSession(ctx context.Context, id dcvix.SessionID) error {
+// is none of that id, or, with an owner, when it is somebody else's by now: ids
+// such as "console" come back, and the director may not know it yet.
+func (a *Agent) closeSession(ctx context.Context, id dcvix.SessionID, owner dcvix.Username) error {
 	done, err := a.turn(ctx)
 	if err != nil {
 		return err
@@ -97,11 +99,30 @@ func (a *Agent) closeSession(ctx context.Context, id dcvix.SessionID) error {
 	defer done()
 	ctx, cancel := change(ctx)
 	defer cancel()
+	if err := a.owns(ctx, owner, id); err != nil {
+		return err
+	}
 	err = a.cfg.DCV.Close(ctx, string(id))
 	a.changed()
 	if err != nil {
 		return err
 	}
 	a.cfg.Logger.InfoContext(ctx, "session closed", slog.String("session_id", string(id)))
+	return nil
+}
+
+// owns returns nil when the session is the owner's, or none is named.
+func (a *Agent) owns(ctx context.Context, owner dcvix.Username, id dcvix.SessionID) error {
+	if owner == "" {
+		return nil
+	}
+	listed, err := a.cfg.DCV.List(ctx)
+	if err != nil {
+		return fmt.Errorf("close session %s: %w", id, err)
+	}
+	if !slices.ContainsFunc(listed, func(s dcvcli.Session) bool { return s.ID == string(id) && s.Owner == string(owner) }) {
+		a.changed()
+		return fmt.Errorf("session %s of %s: %w", id, owner, dcvcli.ErrNotFound)
+	}
 	return nil
 }

@@ -76,7 +76,7 @@ func (e *endless) CreateSession(ctx context.Context, _ session.Agent, _ dcvix.Ag
 	return "", e.wait(ctx)
 }
 
-func (e *endless) CloseSession(ctx context.Context, _ session.Agent, _ dcvix.SessionID) error {
+func (e *endless) CloseSession(ctx context.Context, _ session.Agent, _ dcvix.Username, _ dcvix.SessionID) error {
 	return e.wait(ctx)
 }
 

@@ -239,7 +239,7 @@ func (b *Broker) Close(ctx context.Context, who Actor, id dcvix.SessionID, serve
 	}
 	defer end()
 	b.fleet.Closing(a.ID, id, b.cfg.Now())
-	if err := b.cfg.Agents.CloseSession(ctx, a, id); err != nil && !errors.Is(err, ErrNotFound) {
+	if err := b.cfg.Agents.CloseSession(ctx, a, s.Owner, id); err != nil && !errors.Is(err, ErrNotFound) {
 		b.fleet.NotClosed(a.ID, s)
 		return fmt.Errorf("close session %s on %s: %w", id, a.Hostname, err)
 	}

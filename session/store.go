@@ -128,9 +128,10 @@ type AgentCaller interface {
 	// CreateSession starts a session, or returns the one that the user already has
 	// there of that type.
 	CreateSession(ctx context.Context, a Agent, req dcvix.AgentCreateSession) (dcvix.SessionID, error)
-	// CloseSession ends a session. It returns an error that wraps [ErrNotFound] if
-	// the host has no such session.
-	CloseSession(ctx context.Context, a Agent, id dcvix.SessionID) error
+	// CloseSession ends the session of that owner and id. It returns an error that
+	// wraps [ErrNotFound] if the host has none: ids such as "console" come back, and
+	// by now one may be somebody else's.
+	CloseSession(ctx context.Context, a Agent, owner dcvix.Username, id dcvix.SessionID) error
 	// Report asks for what the agent would send by itself.
 	Report(ctx context.Context, a Agent) (dcvix.AgentUpdate, error)
 }

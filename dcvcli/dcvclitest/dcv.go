@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"strings"
 	"sync"
 	"time"
@@ -63,8 +64,14 @@ func (d *DCV) Update(change func(*State) error) error {
 		if s.Profile == "" {
 			s.Profile = Linux2025
 		}
-		s.forgetVanished(d.now())
-		return change(s)
+		now := d.now()
+		before := cloneSessions(s.Sessions)
+		s.forgetVanished(now)
+		if err := change(s); err != nil {
+			return err
+		}
+		s.remember(before, now)
+		return nil
 	})
 }
 
@@ -118,32 +125,50 @@ func (o output) fail(err error) int {
 	return 1
 }
 
+// killed is the exit status that a shell reports of a command that SIGKILL ended.
+const killed = 137
+
 // exec runs one command and returns its exit status.
 func (d *DCV) exec(ctx context.Context, args []string, out output) int {
 	state, err := d.State()
 	if err != nil {
 		return out.fail(err)
 	}
-	if !sleep(ctx, state.Faults.Slow) {
-		return out.fail(context.Cause(ctx))
+	faults := state.Faults
+	wait := faults.Slow
+	if faults.Hang {
+		wait = forever
 	}
-	if state.Faults.Down {
+	switch {
+	case !sleep(ctx, wait):
+		return out.fail(context.Cause(ctx))
+	case faults.Crash:
+		return killed
+	case faults.Down:
 		return out.fail(errors.New("the server cannot be reached"))
 	}
-	if state.Faults.Warning != "" {
-		_, _ = fmt.Fprintln(out.stderr, state.Faults.Warning)
+	if faults.Warning != "" {
+		_, _ = fmt.Fprintln(out.stderr, faults.Warning)
 	}
 	var answer []byte
 	err = d.Update(func(s *State) (err error) {
 		answer, err = obey(s, d.now(), args)
 		return err
 	})
-	if err != nil {
+	switch {
+	case err != nil:
 		return out.fail(err)
+	case faults.CrashAfter:
+		return killed
+	case faults.FailDone:
+		return out.fail(errors.New("something went wrong afterwards"))
 	}
-	_, _ = out.stdout.Write(answer)
+	_, _ = out.stdout.Write(faults.spoil(answer))
 	return 0
 }
+
+// forever is longer than anybody waits.
+const forever = math.MaxInt64
 
 // sleep reports whether it could sleep to the end.
 func sleep(ctx context.Context, d time.Duration) bool {

@@ -15,8 +15,8 @@ type sessionJSON struct {
 	User                  string        `json:"user"`
 	Name                  string        `json:"name,omitempty"`
 	NumOfConnections      int           `json:"num-of-connections"`
-	CreationTime          string        `json:"creation-time"`
-	LastDisconnectionTime string        `json:"last-disconnection-time"`
+	CreationTime          *string       `json:"creation-time"`
+	LastDisconnectionTime *string       `json:"last-disconnection-time"`
 	Licenses              []licenceJSON `json:"licenses"`
 	LicensingMode         string        `json:"licensing-mode"`
 	StorageRoot           string        `json:"storage-root"`
@@ -25,13 +25,20 @@ type sessionJSON struct {
 	X11Display            string        `json:"x11-display"`
 	X11Authority          string        `json:"x11-authority"`
 	DisplayLayout         []displayJSON `json:"display-layout,omitempty"`
+	Extra                 *extraJSON    `json:"fake-unknown-key,omitempty"`
+}
+
+// extraJSON is what no release has printed so far.
+type extraJSON struct {
+	Nested []*extraJSON `json:"fake-nested"`
 }
 
 type licenceJSON struct {
-	Product        string `json:"product"`
-	Status         string `json:"status"`
-	CheckTimestamp string `json:"check-timestamp"`
-	ExpirationDate string `json:"expiration-date"`
+	Product        string     `json:"product"`
+	Status         string     `json:"status"`
+	CheckTimestamp *string    `json:"check-timestamp"`
+	ExpirationDate string     `json:"expiration-date"`
+	Extra          *extraJSON `json:"fake-unknown-key,omitempty"`
 }
 
 type displayJSON struct {
@@ -39,57 +46,82 @@ type displayJSON struct {
 	Height int `json:"height"`
 	X      int `json:"x"`
 	Y      int `json:"y"`
+
+	Extra *extraJSON `json:"fake-unknown-key,omitempty"`
 }
 
 // connectionJSON has the keys of list-connections that were seen in use.
 type connectionJSON struct {
-	ID                  uint64 `json:"id"`
-	Username            string `json:"username"`
-	UserAgent           string `json:"user-agent"`
-	ClientMode          string `json:"client-mode"`
-	Transport           string `json:"transport"`
-	ConnectionTime      string `json:"connection-time"`
-	FirstFrameTime      string `json:"first-frame-time"`
-	LastInteractionTime string `json:"last-interaction-time"`
+	ID                  uint64     `json:"id"`
+	Username            string     `json:"username"`
+	UserAgent           string     `json:"user-agent"`
+	ClientMode          string     `json:"client-mode"`
+	Transport           string     `json:"transport"`
+	ConnectionTime      *string    `json:"connection-time"`
+	FirstFrameTime      *string    `json:"first-frame-time"`
+	LastInteractionTime *string    `json:"last-interaction-time"`
+	Extra               *extraJSON `json:"fake-unknown-key,omitempty"`
 }
 
 // describe returns the session as the command shows it: an evaluation licence of
 // 30 days, six digits of every second, and "" for never.
 func (h host) describe(s Session) sessionJSON {
+	status, mode := "licensed", "demo"
+	if h.faults.UpperCase {
+		status, mode = "LICENSED", "DEMO"
+	}
 	d := sessionJSON{
 		ID: s.ID, Owner: s.Owner, User: s.User, Name: s.Name,
 		NumOfConnections:      len(s.Connections),
-		CreationTime:          stamp(s.CreationTime),
-		LastDisconnectionTime: stamp(s.LastDisconnectionTime),
+		CreationTime:          h.stamp(s.CreationTime),
+		LastDisconnectionTime: h.stamp(s.LastDisconnectionTime),
 		Licenses: []licenceJSON{{
-			Product: "dcv", Status: "licensed", CheckTimestamp: stamp(h.now),
+			Product: "dcv", Status: status, CheckTimestamp: h.stamp(h.now),
 			ExpirationDate: s.CreationTime.UTC().Truncate(24*time.Hour).AddDate(0, 0, 30).Format(time.RFC3339),
+			Extra:          h.extra(),
 		}},
-		LicensingMode: "demo",
+		LicensingMode: mode,
 		StorageRoot:   s.StorageRoot,
 		Type:          s.Type,
 		Status:        "created",
 		X11Display:    s.X11Display,
 		X11Authority:  s.X11Authority,
+		Extra:         h.extra(),
 	}
 	if s.Type == "virtual" {
-		d.DisplayLayout = []displayJSON{{Width: 1024, Height: 768}}
+		d.DisplayLayout = []displayJSON{{Width: 1024, Height: 768, Extra: h.extra()}}
 	}
 	return d
 }
 
-func describeConnection(c Connection) connectionJSON {
+func (h host) describeConnection(c Connection) connectionJSON {
 	return connectionJSON{
 		ID: c.ID, Username: c.User, UserAgent: c.UserAgent, ClientMode: "classic", Transport: "websocket",
-		ConnectionTime: stamp(c.ConnectionTime), FirstFrameTime: stamp(c.ConnectionTime), LastInteractionTime: stamp(c.ConnectionTime),
+		ConnectionTime: h.stamp(c.ConnectionTime), FirstFrameTime: h.stamp(c.ConnectionTime), LastInteractionTime: h.stamp(c.ConnectionTime),
+		Extra: h.extra(),
 	}
 }
 
-func stamp(t time.Time) string {
-	if t.IsZero() {
-		return ""
+// extra returns a value for a key that nobody has seen, if there is to be one.
+func (h host) extra() *extraJSON {
+	if !h.faults.ExtraKeys {
+		return nil
 	}
-	return t.UTC().Format("2006-01-02T15:04:05.000000Z")
+	return &extraJSON{Nested: []*extraJSON{nil, {}}}
+}
+
+// stamp returns a time as JSON shows it; nil is null.
+func (h host) stamp(t time.Time) *string {
+	layout := "2006-01-02T15:04:05.000000Z"
+	switch {
+	case t.IsZero() && h.faults.NullTimes:
+		return nil
+	case t.IsZero():
+		return new("")
+	case h.faults.NoFraction:
+		layout = "2006-01-02T15:04:05Z"
+	}
+	return new(t.UTC().Format(layout))
 }
 
 // printJSON prints v as the command does: two spaces to a level and one before

@@ -116,3 +116,22 @@ func TestAProfileIsKeptInTheDirectory(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "Administrator", state.Sessions[0].Owner)
 }
+
+// TestEveryFaultShowsInARealProcessToo is slower than the test in process: its
+// durations are real, so they are short.
+func TestEveryFaultShowsInARealProcessToo(t *testing.T) {
+	for _, fault := range dcvclitest.AllFaults() {
+		show := faultShows()[fault.Name]
+		t.Run(fault.Name, func(t *testing.T) {
+			path, state := program(t, "dcv")
+			h := faulty{dcv: newDCV(t, dcvclitest.Config{Dir: state}), runner: &dcvcli.Command{Path: path}}
+			h.must(t, "create-session old")
+			fault.Apply(&h.faults)
+			for _, d := range []*time.Duration{&h.faults.Slow, &h.faults.VanishAfter, &h.faults.Lag} {
+				*d = min(*d, 3*time.Second/2)
+			}
+			set(t, h.dcv, h.faults)
+			show(t, h)
+		})
+	}
+}

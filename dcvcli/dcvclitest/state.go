@@ -14,6 +14,7 @@ type State struct {
 	Faults         Faults            `json:"faults"`
 	LastConnection uint64            `json:"lastConnection"` // id given last
 	Displays       int               `json:"displays"`       // X11 display number given last
+	Past           []Past            `json:"past,omitempty"` // oldest first; the DCV writes it itself
 }
 
 // A Session is a desktop of a [DCV].
@@ -40,16 +41,6 @@ type Connection struct {
 	Address        string    `json:"address"` // ip:port, for people: DCV does not print it
 	UserAgent      string    `json:"userAgent"`
 	ConnectionTime time.Time `json:"connectionTime"`
-}
-
-// Faults are the ways in which a [DCV] misbehaves. The zero value is a healthy
-// one.
-type Faults struct {
-	Slow        time.Duration `json:"slow"`        // every command takes so long
-	Down        bool          `json:"down"`        // every command fails, as while the server is stopped
-	LoseCreated bool          `json:"loseCreated"` // create-session exits with 0 and creates nothing
-	VanishAfter time.Duration `json:"vanishAfter"` // desktops created from now on crash so long after; 0 means never
-	Warning     string        `json:"warning"`     // a line that every command prints on its standard error
 }
 
 // Session returns the session of that id and whether there is one. Changes to it
@@ -100,9 +91,10 @@ func (s *State) disconnectAll(now time.Time) {
 // clone returns a copy that shares nothing with s.
 func (s *State) clone() State {
 	c := *s
-	c.Sessions = slices.Clone(s.Sessions)
-	for i := range c.Sessions {
-		c.Sessions[i].Connections = slices.Clone(c.Sessions[i].Connections)
+	c.Sessions = cloneSessions(s.Sessions)
+	c.Past = slices.Clone(s.Past)
+	for i := range c.Past {
+		c.Past[i].Sessions = cloneSessions(c.Past[i].Sessions)
 	}
 	c.Config = maps.Clone(s.Config)
 	return c

@@ -24,18 +24,22 @@ func obey(s *State, now time.Time, args []string) ([]byte, error) {
 	if run == nil {
 		return nil, fmt.Errorf("unknown command %q", args[0])
 	}
+	if s.Faults.NoJSON {
+		delete(known, "json")
+	}
 	a, err := parseArgs(args[1:], known)
 	if err != nil {
 		return nil, err
 	}
-	return run(s, host{release: r, now: now}, a)
+	return run(s, host{release: r, now: now, faults: s.Faults}, a)
 }
 
 // host is what a verb may know besides the state.
 type host struct {
 	release
 
-	now time.Time
+	now    time.Time
+	faults Faults
 }
 
 type verbFunc func(s *State, h host, a arguments) ([]byte, error)
@@ -69,6 +73,9 @@ func createSession(s *State, h host, a arguments) ([]byte, error) {
 	session, err := newSession(s, h, a)
 	if err != nil {
 		return nil, err
+	}
+	if s.Faults.NoLicence {
+		return nil, errors.New("no licenses") // documented are these two words, not their sentence
 	}
 	if s.Faults.LoseCreated {
 		return nil, nil
@@ -161,11 +168,15 @@ func closeSession(s *State, _ host, a arguments) ([]byte, error) {
 	if a.has("logout-user") && session.Type != "console" {
 		return nil, errors.New("--logout-user is for console sessions")
 	}
+	if s.Faults.LoseClosed {
+		return nil, nil
+	}
 	s.remove(session.ID)
 	return nil, nil
 }
 
 func listSessions(s *State, h host, a arguments) ([]byte, error) {
+	s = s.seen(h.now)
 	sessions := s.Sessions
 	if len(a.positional) > 0 {
 		session, err := s.named(a)
@@ -186,7 +197,11 @@ func listSessions(s *State, h host, a arguments) ([]byte, error) {
 	}
 	var out bytes.Buffer
 	for _, session := range sessions {
-		fmt.Fprintf(&out, "Session: '%s' (owner:%s type:%s", session.ID, session.Owner, session.Type)
+		id := "'" + session.ID + "'"
+		if h.faults.UnquotedIDs {
+			id = session.ID
+		}
+		fmt.Fprintf(&out, "Session: %s (owner:%s type:%s", id, session.Owner, session.Type)
 		if session.Name != "" {
 			fmt.Fprintf(&out, " name:'%s'", session.Name)
 		}
@@ -196,7 +211,7 @@ func listSessions(s *State, h host, a arguments) ([]byte, error) {
 }
 
 func describeSession(s *State, h host, a arguments) ([]byte, error) {
-	session, err := s.named(a)
+	session, err := s.seen(h.now).named(a)
 	if err != nil {
 		return nil, err
 	}
@@ -212,14 +227,14 @@ func describeSession(s *State, h host, a arguments) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-func listConnections(s *State, _ host, a arguments) ([]byte, error) {
-	session, err := s.named(a)
+func listConnections(s *State, h host, a arguments) ([]byte, error) {
+	session, err := s.seen(h.now).named(a)
 	if err != nil {
 		return nil, err
 	}
 	list := make([]connectionJSON, 0, len(session.Connections))
 	for _, c := range session.Connections {
-		list = append(list, describeConnection(c))
+		list = append(list, h.describeConnection(c))
 	}
 	if a.has("json") {
 		return printJSON(list)

@@ -13,6 +13,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"strconv"
 	"strings"
@@ -104,8 +105,9 @@ func (c *Caller) CreateSession(ctx context.Context, a session.Agent, req dcvix.A
 }
 
 // CloseSession implements [session.AgentCaller].
-func (c *Caller) CloseSession(ctx context.Context, a session.Agent, id dcvix.SessionID) error {
-	return c.call(ctx, a, request{http.MethodDelete, dcvix.Path(dcvix.PathSession, string(id)), nil}, nil)
+func (c *Caller) CloseSession(ctx context.Context, a session.Agent, owner dcvix.Username, id dcvix.SessionID) error {
+	path := dcvix.Path(dcvix.PathSession, string(id)) + "?" + url.Values{"owner": {string(owner)}}.Encode()
+	return c.call(ctx, a, request{http.MethodDelete, path, nil}, nil)
 }
 
 // Report implements [session.AgentCaller].

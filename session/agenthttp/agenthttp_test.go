@@ -96,7 +96,7 @@ func TestTheCallsAreThoseOfTheContract(t *testing.T) {
 	var got []string
 	h := newHost(t, a, "ws1.localhost", func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
-		got = append(got, strings.TrimSpace(strings.Join([]string{r.Method, r.URL.Path, r.Header.Get("Content-Type"), string(body)}, " ")))
+		got = append(got, strings.TrimSpace(strings.Join([]string{r.Method, r.URL.RequestURI(), r.Header.Get("Content-Type"), string(body)}, " ")))
 		assert.Equal(t, dcvix.DirectorCommonName, r.TLS.PeerCertificates[0].Subject.CommonName)
 		assert.True(t, strings.HasPrefix(r.Host, "ws1.localhost:"), r.Host)
 		switch r.Method {
@@ -115,11 +115,11 @@ func TestTheCallsAreThoseOfTheContract(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, []string{"linux"}, update.Tags)
 	assert.Equal(t, dcvix.SessionID("s1"), update.Sessions[0].ID)
-	require.NoError(t, c.CloseSession(t.Context(), h.agent, "s1"))
+	require.NoError(t, c.CloseSession(t.Context(), h.agent, "alice", "s1"))
 
 	assert.Equal(t, []string{
 		`POST /v1/sessions application/json {"userId":"alice","sessionType":"virtual","sessionId":"s1"}`,
-		`GET /v1/stats`, `DELETE /v1/sessions/s1`,
+		`GET /v1/stats`, `DELETE /v1/sessions/s1?owner=alice`,
 	}, got)
 	assert.EqualValues(t, 1, h.conns.Load(), "one connection serves them all")
 }
@@ -276,9 +276,9 @@ func TestAnswersThatAreNone(t *testing.T) {
 func TestASessionThatTheHostDoesNotHave(t *testing.T) {
 	a := catest.New(t)
 	h := newHost(t, a, "ws1.localhost", answers(http.StatusNotFound, "no such session"))
-	require.ErrorIs(t, newCaller(t, a).CloseSession(t.Context(), h.agent, "s1"), session.ErrNotFound)
+	require.ErrorIs(t, newCaller(t, a).CloseSession(t.Context(), h.agent, "alice", "s1"), session.ErrNotFound)
 	failing := newHost(t, a, "ws1.localhost", answers(http.StatusInternalServerError, "dcv failed"))
-	err := newCaller(t, a).CloseSession(t.Context(), failing.agent, "s1")
+	err := newCaller(t, a).CloseSession(t.Context(), failing.agent, "alice", "s1")
 	require.ErrorIs(t, err, session.ErrAgentFailed)
 	assert.ErrorContains(t, err, `status 500: "dcv failed"`)
 }

@@ -107,7 +107,7 @@ func (f *FakeAgents) CreateSession(ctx context.Context, a session.Agent, req dcv
 }
 
 // CloseSession implements [session.AgentCaller].
-func (f *FakeAgents) CloseSession(ctx context.Context, a session.Agent, id dcvix.SessionID) error {
+func (f *FakeAgents) CloseSession(ctx context.Context, a session.Agent, owner dcvix.Username, id dcvix.SessionID) error {
 	if err := f.behave(ctx, a.ID, func(c *Calls) { c.Close++ }); err != nil {
 		return err
 	}
@@ -115,7 +115,7 @@ func (f *FakeAgents) CloseSession(ctx context.Context, a session.Agent, id dcvix
 	defer f.mu.Unlock()
 	h := f.host(a.ID)
 	before := len(h.sessions)
-	h.sessions = slices.DeleteFunc(h.sessions, func(s dcvix.Session) bool { return s.ID == id })
+	h.sessions = slices.DeleteFunc(h.sessions, func(s dcvix.Session) bool { return s.ID == id && s.Owner == owner })
 	if len(h.sessions) == before {
 		return fmt.Errorf("session %s: %w", id, session.ErrNotFound)
 	}
