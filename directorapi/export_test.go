@@ -21,7 +21,7 @@ type RouteInfo struct{ Method, Path, Access string }
 
 // Routes returns the table of routes.
 func Routes() []RouteInfo {
-	words := map[access]string{accessNone: "none", accessUser: "user", accessAdmin: "admin", accessAgent: "agent", accessDCV: "dcv"}
+	words := map[access]string{accessNone: "none", accessUser: "user", accessAdmin: "admin", accessAgent: "agent", accessDCV: "dcv", accessGateway: "gateway"}
 	var all []RouteInfo
 	for _, r := range routes() {
 		all = append(all, RouteInfo{r.method, r.path, words[r.access]})
