@@ -39,7 +39,7 @@ func (l *keyedLock) lock(ctx context.Context, id dcvix.AgentID) (unlock func(), 
 		return func() { <-k.turn; l.leave(id, k) }, nil
 	case <-ctx.Done():
 		l.leave(id, k)
-		return nil, fmt.Errorf("wait for another request to the host: %w: %w", ErrAgentTimeout, ctx.Err())
+		return nil, fmt.Errorf("wait for another creation: %w: %w", ErrAgentTimeout, ctx.Err())
 	}
 }
 

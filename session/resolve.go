@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"slices"
 	"strings"
 	"time"
 
@@ -69,9 +68,10 @@ func (b *Broker) Locate(ctx context.Context, name string) (Endpoint, error) {
 }
 
 // locateQualified returns the sessions that name may mean as {id}-{server}: both
-// parts may have a "-" themselves.
+// parts may have a "-" themselves. A server by its recorded name, as
+// [Endpoint.Shared] gives it, comes before what is short for one.
 func (b *Broker) locateQualified(ctx context.Context, name string) []Endpoint {
-	var found []Endpoint
+	var exact, short []Endpoint
 	for i := range name {
 		if name[i] != '-' {
 			continue
@@ -85,11 +85,19 @@ func (b *Broker) locateQualified(ctx context.Context, name string) []Endpoint {
 			b.cfg.Logger.DebugContext(ctx, "host did not answer", slog.String("hostname", string(a.Hostname)), slog.Any("err", err))
 			continue
 		}
-		if host, ok := b.fleet.Host(a.ID); ok && host.offers(id) {
-			found = append(found, host.endpoint(id))
+		host, ok := b.fleet.Host(a.ID)
+		switch {
+		case !ok || !host.offers(id):
+		case name[i+1:] == string(a.Hostname):
+			exact = append(exact, host.endpoint(id))
+		default:
+			short = append(short, host.endpoint(id))
 		}
 	}
-	return found
+	if len(exact) > 0 {
+		return exact
+	}
+	return short
 }
 
 // askInTurn is ask for callers whom strangers can make many of: a host that does
@@ -103,6 +111,9 @@ func (b *Broker) askInTurn(ctx context.Context, a Agent) error {
 		return err
 	}
 	defer unlock()
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("%w: %w", ErrAgentTimeout, err)
+	}
 	return b.ask(ctx, a)
 }
 
@@ -156,9 +167,12 @@ func (f *Fleet) offering(id dcvix.SessionID) []Endpoint {
 
 // offers says whether the host has the session and it can be entered.
 func (h *Host) offers(id dcvix.SessionID) bool {
-	return !h.Silent && slices.ContainsFunc(h.Sessions, func(s dcvix.Session) bool {
-		return s.ID == id && s.Status != dcvix.StatusClosing && s.Status != dcvix.StatusUnknown
-	})
+	for i := range h.Sessions { // not copied: a gateway has all of a fleet looked through
+		if s := &h.Sessions[i]; s.ID == id {
+			return !h.Silent && s.Status != dcvix.StatusClosing && s.Status != dcvix.StatusUnknown
+		}
+	}
+	return false
 }
 
 func (h *Host) endpoint(id dcvix.SessionID) Endpoint {
