@@ -40,6 +40,10 @@ type DCV interface {
 	// Close closes a session and returns once it is gone. It returns an error
 	// that wraps [dcvcli.ErrNotFound] if there is none of that id.
 	Close(ctx context.Context, id string) error
+
+	// SetConfig changes one setting of the DCV server. The value is a GVariant in
+	// its text form.
+	SetConfig(ctx context.Context, section, key, value string) error
 }
 
 var _ DCV = (*dcvcli.CLI)(nil)
@@ -49,6 +53,14 @@ type Stats interface {
 	// Stats returns the figures of the host now. The host name in them is not
 	// used. What it returns besides an error is reported nevertheless.
 	Stats(ctx context.Context) (dcvix.Stats, error)
+}
+
+// GPUs says which graphics cards the host has. It must be safe for concurrent use.
+type GPUs interface {
+	// GPUs returns the cards and their figures now, none on a host without. It
+	// returns soon after ctx is done. What it returns besides an error is reported
+	// nevertheless.
+	GPUs(ctx context.Context) ([]dcvix.GPU, error)
 }
 
 // Config says what an Agent is made of. DirectorURL, StateDir, Hostname, DCV and
@@ -73,11 +85,21 @@ type Config struct {
 	// that there are none and the director has to ask.
 	UpdateInterval time.Duration
 
+	// IdleTimeout is for how long a session may be without a client before the agent
+	// closes it; 0 means for ever. It closes only sessions that were created through
+	// it, or that have an id as directors make them, and no console, unless
+	// ReapForeign and ReapConsole say so.
+	IdleTimeout  time.Duration
+	ReapInterval time.Duration // between looks for idle sessions; 0 means 60 s, less than 0 none
+	ReapConsole  bool
+	ReapForeign  bool
+
 	RegistrationToken string // for a director that registers no stranger without; "" means none
 	CAFingerprint     string // SHA-256 of the director's CA in hex, which pins it; "" means none
 
 	DCV   DCV
 	Stats Stats
+	GPUs  GPUs // nil means that cards are not reported
 
 	// Dial and Listen are what the network is reached with; nil means package net.
 	Dial   func(ctx context.Context, network, address string) (net.Conn, error)
@@ -90,25 +112,30 @@ type Config struct {
 // An Agent keeps one host in touch with its director. Its methods are safe for
 // concurrent use; Run may be called once.
 type Agent struct {
-	cfg       Config
-	directors []*director     // at least one
-	current   atomic.Int64    // index of the director that is asked first
-	hostname  dcvix.Hostname  // ours
-	pin       *ca.Fingerprint // nil means none
-	handler   http.Handler    // of the director's calls
-	creating  chan struct{}   // holds one element while a session is created or closed
-	kick      chan struct{}   // holds one element when a report is due at once
-	started   atomic.Bool
-	identity  identity // set by Run before anything reads it
-	anchor    atomic.Pointer[x509.Certificate]
-	pair      atomic.Pointer[tls.Certificate] // the newest; its Leaf is set
-	look      atomic.Int64                    // nanoseconds between looks whether to renew
+	cfg        Config
+	directors  []*director     // at least one
+	current    atomic.Int64    // index of the director that is asked first
+	hostname   dcvix.Hostname  // ours
+	pin        *ca.Fingerprint // nil means none
+	handler    http.Handler    // of the director's calls
+	creating   chan struct{}   // holds one element while a session is created or closed
+	kick       chan struct{}   // holds one element when a report is due at once
+	started    atomic.Bool
+	record     *record
+	reportedAt time.Time // when the last report began; of reportLoop alone
+	identity   identity  // set by Run before anything reads it
+	anchor     atomic.Pointer[x509.Certificate]
+	pair       atomic.Pointer[tls.Certificate] // the newest; its Leaf is set
+	lookEach   atomic.Int64                    // nanoseconds between looks whether to renew
 
 	mu       sync.Mutex // guards what follows
 	status   Status
-	seenCA   string // fingerprint of the CA seen while none was trusted
-	sessions lastSessions
+	seenCA   string    // fingerprint of the CA seen while none was trusted
 	refusal  time.Time // when a caller's refusal was last logged
+	look     look
+	tracks   map[string]track // by session id
+	problems standing
+	reported reported
 }
 
 // New returns an Agent. It starts nothing and reads no file: call [Agent.Run].
@@ -126,8 +153,9 @@ func New(cfg Config) (*Agent, error) {
 	if err := a.check(); err != nil {
 		return nil, fmt.Errorf("agentclient: %w", err)
 	}
-	a.look.Store(int64(defaultLook))
-	a.handler = a.routes()
+	a.lookEach.Store(int64(defaultLook))
+	a.record = newRecord(a.path(SessionsFile))
+	a.handler = a.contain(a.routes())
 	return a, nil
 }
 
@@ -137,6 +165,9 @@ func withDefaults(cfg Config) Config {
 	}
 	if cfg.UpdateInterval == 0 {
 		cfg.UpdateInterval = 30 * time.Second
+	}
+	if cfg.ReapInterval == 0 {
+		cfg.ReapInterval = time.Minute
 	}
 	if cfg.Dial == nil {
 		cfg.Dial = (&net.Dialer{Timeout: 10 * time.Second}).DialContext
@@ -186,6 +217,9 @@ func (a *Agent) check() error {
 	if a.cfg.DCVPort < 0 || a.cfg.DCVPort > 65535 {
 		wrong = append(wrong, fmt.Errorf("the port of the DCV server is %d: give one from 1 to 65535", a.cfg.DCVPort))
 	}
+	if a.cfg.IdleTimeout < 0 {
+		wrong = append(wrong, errors.New("IdleTimeout must not be negative"))
+	}
 	return errors.Join(wrong...)
 }
 
@@ -212,6 +246,7 @@ func (a *Agent) Run(ctx context.Context) error {
 			return nil
 		}
 	})
+	tasks.Go(func() error { return a.reapLoop(ctx) })
 	return tasks.Wait()
 }
 

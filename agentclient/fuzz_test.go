@@ -2,6 +2,8 @@ package agentclient_test
 
 import (
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"unicode"
@@ -13,6 +15,7 @@ import (
 	"github.com/dcvix/dcvix"
 	"github.com/dcvix/dcvix/agentclient"
 	"github.com/dcvix/dcvix/ca/catest"
+	"github.com/dcvix/dcvix/dcvcli"
 )
 
 // FuzzAnswers checks that no answer of a director, whoever that is, makes the
@@ -69,5 +72,39 @@ func FuzzClean(f *testing.F) {
 		for _, r := range got {
 			assert.True(t, unicode.IsPrint(r), "%q", got)
 		}
+	})
+}
+
+// FuzzConfig checks that what gets through to the dcv command is no option and no
+// second line.
+func FuzzConfig(f *testing.F) {
+	f.Add(`{"config":[{"section":"display","key":"quality","value":"(30, 80)"}]}`)
+	f.Add(`{"config":[{"section":"--help","key":"b=c","value":"1\n2"}]}`)
+	f.Add(`{"config":null}`)
+	f.Fuzz(func(t *testing.T, body string) {
+		asked, err := agentclient.ReadConfig(strings.NewReader(body))
+		if err != nil {
+			return
+		}
+		assert.LessOrEqual(t, len(asked.Config), 64)
+		for _, s := range asked.Config {
+			assert.Regexp(t, `^[a-z][a-z0-9/-]*$`, s.Section)
+			assert.Regexp(t, `^[a-z][a-z0-9-]*$`, s.Key)
+			assert.NotEmpty(t, s.Value)
+			assert.False(t, strings.ContainsFunc(s.Value, unicode.IsControl), s.Value)
+		}
+	})
+}
+
+// FuzzRecord checks that no record of sessions, whatever is in the file, makes the
+// agent panic or take every session for its own.
+func FuzzRecord(f *testing.F) {
+	f.Add([]byte(`[{"id":"cad-1","owner":"ada","type":"virtual","created":"2026-03-05T08:41:12Z"}]`))
+	f.Add([]byte(`[{"id":"","created":null}]`))
+	f.Add([]byte(`{"sessions":`))
+	f.Fuzz(func(t *testing.T, file []byte) {
+		path := filepath.Join(t.TempDir(), agentclient.SessionsFile)
+		require.NoError(t, os.WriteFile(path, file, 0o600))
+		assert.False(t, agentclient.RecordTakes(path, dcvcli.Session{ID: "a session of nobody", Owner: "nobody", Type: "virtual"}))
 	})
 }

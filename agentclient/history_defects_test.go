@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/dcvix/dcvix/agentclient"
 	"github.com/dcvix/dcvix/dcvcli"
@@ -36,11 +37,23 @@ func (e createsBlindly) List(ctx context.Context) ([]dcvcli.Session, error) {
 	return slices.DeleteFunc(list, func(s dcvcli.Session) bool { return strings.HasPrefix(s.ID, "dcvix_") }), err
 }
 
+// No session has clients to it, and none ever had.
+type seesNoClients struct{ agentclient.DCV }
+
+func (e seesNoClients) List(ctx context.Context) ([]dcvcli.Session, error) {
+	list, err := e.DCV.List(ctx)
+	for i := range list {
+		list[i].NumOfConnections, list[i].LastDisconnectionTime = 0, time.Time{}
+	}
+	return list, err
+}
+
 // TestTheHistoriesCatchADefectiveAgent puts defects between the engine and dcv.
 func TestTheHistoriesCatchADefectiveAgent(t *testing.T) {
 	for name, spoil := range map[string]func(agentclient.DCV) agentclient.DCV{
 		"a failed list is an empty one":    func(d agentclient.DCV) agentclient.DCV { return emptyWhenBlind{d} },
 		"a close ends the first session":   func(d agentclient.DCV) agentclient.DCV { return closesTheFirst{d} },
+		"it sees no clients":               func(d agentclient.DCV) agentclient.DCV { return seesNoClients{d} },
 		"it does not see its own sessions": func(d agentclient.DCV) agentclient.DCV { return createsBlindly{d} },
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -23,6 +25,9 @@ import (
 // interval is that of the reports in histories; what the director sees is to be
 // right after two of them.
 const interval = 30 * time.Second
+
+// idleTimeout is that of the reaper in every second history.
+const idleTimeout = 4 * time.Minute
 
 // A history is what happens to one host: people open and close sessions through
 // the director, others on the host itself, clients come and go, the dcv command
@@ -45,6 +50,8 @@ type history struct {
 	made  map[string]string // id to owner of what the agent was to create
 	story []string
 	wrong []string
+
+	reaped int // in all histories; only one dcv command closes at a time
 }
 
 var (
@@ -69,10 +76,18 @@ func (h *history) isWrong(format string, args ...any) { // any: as fmt has it
 func (h *history) closing(s dcvclitest.Session) {
 	h.note("dcv close-session %s of %s", s.ID, s.Owner)
 	h.mu.Lock()
-	ok := h.asked[s.ID+" of "+s.Owner]
+	asked, ours := h.asked[s.ID+" of "+s.Owner], h.made[s.ID] == s.Owner
 	h.mu.Unlock()
-	if !ok {
-		h.isWrong("the agent closed %s of %s, which nobody asked for", s.ID, s.Owner)
+	left := s.CreationTime
+	if s.LastDisconnectionTime.After(left) {
+		left = s.LastDisconnectionTime
+	}
+	switch idle := time.Since(left); {
+	case asked:
+	case ours && s.Type == dcvcli.Virtual && len(s.Connections) == 0 && idle >= idleTimeout:
+		h.reaped++
+	default:
+		h.isWrong("the agent closed %s of %s, which nobody asked for and has %d clients, the last %s ago", s.ID, s.Owner, len(s.Connections), idle)
 	}
 }
 
@@ -247,7 +262,12 @@ func runHistory(t *testing.T, seed uint64, drawn map[string]int, spoil func(agen
 		if spoil != nil {
 			engine = spoil(cli)
 		}
-		h.pairing = newPairing(t, engine, func(c *agentclient.Config) { c.UpdateInterval = interval })
+		h.pairing = newPairing(t, engine, func(c *agentclient.Config) {
+			c.UpdateInterval = interval
+			if seed%2 == 0 {
+				c.IdleTimeout, c.ReapInterval = idleTimeout, time.Minute
+			}
+		})
 		defer h.stop()
 		synctest.Wait()
 		h.approve()
@@ -260,6 +280,8 @@ func runHistory(t *testing.T, seed uint64, drawn map[string]int, spoil func(agen
 			h.endure()
 			h.mend()
 			h.check()
+			drawn["(reaped)"] += h.reaped
+			h.reaped = 0
 		}
 		h.tasks.Wait()
 		wrong = h.wrong
@@ -272,19 +294,34 @@ func runHistory(t *testing.T, seed uint64, drawn map[string]int, spoil func(agen
 // director's view equals the host's two update intervals after it does well
 // again, and no session of somebody else is ever touched.
 func TestTheDirectorSeesWhatIsOnTheHost(t *testing.T) {
-	histories := 200
+	histories := uint64(80)
 	if longForm() {
 		histories = 10_000
 	}
+	var counts []map[string]int
+	t.Run("histories", func(t *testing.T) {
+		workers := uint64(runtime.GOMAXPROCS(0))
+		for first := range workers {
+			drawn := make(map[string]int)
+			counts = append(counts, drawn)
+			t.Run(strconv.FormatUint(first, 10), func(t *testing.T) {
+				t.Parallel()
+				for seed := first; seed < histories; seed += workers {
+					if wrong, story := runHistory(t, seed, drawn, nil); len(wrong) > 0 {
+						t.Fatalf("history %d:\n%s\n%s", seed, strings.Join(wrong, "\n"), story)
+					}
+				}
+			})
+		}
+	})
 	drawn := make(map[string]int)
-	for seed := range uint64(histories) {
-		wrong, story := runHistory(t, seed, drawn, nil)
-		if len(wrong) > 0 {
-			t.Fatalf("history %d:\n%s\n%s", seed, strings.Join(wrong, "\n"), story)
+	for _, count := range counts {
+		for name, n := range count {
+			drawn[name] += n
 		}
 	}
 	t.Logf("%d histories; faults drawn: %v", histories, drawn)
 	for _, f := range dcvclitest.AllFaults() {
-		require.GreaterOrEqual(t, drawn[f.Name], histories/100, "histories with the fault %s", f.Name)
+		require.GreaterOrEqual(t, uint64(drawn[f.Name]), histories/100, "histories with the fault %s", f.Name)
 	}
 }

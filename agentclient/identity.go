@@ -63,6 +63,9 @@ func (a *Agent) open(ctx context.Context) error {
 		return err
 	}
 	a.openCert(ctx)
+	if err := a.record.load(); err != nil {
+		a.cfg.Logger.WarnContext(ctx, "the record of sessions cannot be used, a new one is made", slog.Any("err", err))
+	}
 	a.set(func(s *Status) { s.GUID, s.Fingerprint = guid, fingerprint.String() })
 	a.cfg.Logger.InfoContext(ctx, "agent identity opened", slog.String("guid", string(guid)),
 		slog.String("key_fingerprint", fingerprint.String()), slog.String("hostname", string(a.hostname)))

@@ -27,7 +27,7 @@ func (a *Agent) lookEvery(seconds int) {
 		return
 	}
 	seconds = min(seconds, int(maxLook/time.Second)) // before it can overflow
-	a.look.Store(int64(max(time.Duration(seconds)*time.Second, minLook)))
+	a.lookEach.Store(int64(max(time.Duration(seconds)*time.Second, minLook)))
 }
 
 // renewLoop keeps the certificate fresh. It returns errEnrolAgain when that is
@@ -63,7 +63,7 @@ func (a *Agent) renewLoop(ctx context.Context) error {
 		} else {
 			failures, said = 0, ""
 			// A fleet that was set up in one hour is not to renew in one second.
-			look := time.Duration(a.look.Load())
+			look := time.Duration(a.lookEach.Load())
 			_ = sleep(wake, spread(look, look/10))
 		}
 		cancel()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"math"
 	"net/http"
 	"slices"
@@ -14,18 +13,8 @@ import (
 	"github.com/dcvix/dcvix/dcvcli"
 )
 
-const (
-	lookLimit = 10 * time.Second // for what dcv and the host say in a report
-	// keepSessions is how long a report repeats the last list of sessions when dcv
-	// gives none: a short trouble must not make them all vanish and come back.
-	keepSessions = 5 * time.Minute
-)
-
-// lastSessions is the last list that dcv gave.
-type lastSessions struct {
-	list []dcvix.Session
-	at   time.Time
-}
+// reportPause is the shortest time between two reports.
+const reportPause = time.Second
 
 // reportLoop reports at once, again after a random part of the interval, and then
 // regularly, one report at a time. It
@@ -85,6 +74,8 @@ func (a *Agent) sayName(ctx context.Context, reported error, said bool) bool {
 	return refused
 }
 
+// untilNextReport waits, but not longer than until a report is due for another
+// reason. Changes that follow each other closely share a report.
 func (a *Agent) untilNextReport(ctx context.Context, wait time.Duration) error {
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
@@ -92,22 +83,20 @@ func (a *Agent) untilNextReport(ctx context.Context, wait time.Duration) error {
 	case <-timer.C:
 		return nil
 	case <-a.kick:
-		return nil
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+	return sleep(ctx, max(0, reportPause-time.Since(a.reportedAt)))
 }
 
-// changed makes the next report due now.
-func (a *Agent) changed() {
-	select {
-	case a.kick <- struct{}{}:
-	default: // it is due already
-	}
-}
-
+// report reports once. Only reportLoop calls it.
 func (a *Agent) report(ctx context.Context) error {
-	update := a.update(ctx)
+	select {
+	case <-a.kick: // what is due is in this report
+	default:
+	}
+	a.reportedAt = time.Now()
+	update, problems := a.update(ctx)
 	body, err := json.Marshal(update)
 	if err != nil {
 		return fmt.Errorf("write the report: %w", err)
@@ -120,33 +109,30 @@ func (a *Agent) report(ctx context.Context) error {
 		return err
 	})
 	if err == nil {
-		a.set(func(s *Status) { s.LastReport = a.cfg.Now() })
+		a.took(update.Sessions, problems)
 	}
 	return err
 }
 
-// update says how the host is. What cannot be found out becomes a problem in it.
-func (a *Agent) update(ctx context.Context) dcvix.AgentUpdate {
-	ctx, cancel := context.WithTimeout(ctx, lookLimit)
-	defer cancel()
-	problems := []string{}
-	sessions, problem := a.sessionsNow(ctx)
-	if problem != "" {
-		problems = append(problems, problem)
-	}
-	stats, err := a.cfg.Stats.Stats(ctx)
-	if err != nil {
-		problems = append(problems, "the load of the host cannot be read: "+clean(err.Error()))
-	}
-	stats.Hostname = string(a.hostname)
-	for _, figure := range []*float64{&stats.CPUUsage, &stats.Load1, &stats.Load5, &stats.Load15} {
-		if math.IsNaN(*figure) || math.IsInf(*figure, 0) { // JSON has no word for these
-			*figure = 0
+// update says how the host is, and which of its problems are standing ones. What
+// cannot be found out becomes a problem in it.
+func (a *Agent) update(ctx context.Context) (dcvix.AgentUpdate, standing) {
+	sessions := a.sessionsNow(ctx)
+	stats, err := a.statsNow(ctx)
+	wrong := []error{err}
+	gpus, err := a.gpusNow(ctx)
+	wrong = append(wrong, err)
+
+	lasting := a.standingNow()
+	problems := lasting.sentences()
+	for _, err := range wrong {
+		if err != nil {
+			problems = append(problems, clean(err.Error()))
 		}
 	}
 	a.noteProblems(ctx, problems)
 	return dcvix.AgentUpdate{
-		Sessions:              sessions,
+		Sessions:              onWire(sessions),
 		Stats:                 stats,
 		Tags:                  append([]string{}, a.cfg.Tags...),
 		AgentPort:             a.cfg.AgentPort,
@@ -154,64 +140,58 @@ func (a *Agent) update(ctx context.Context) dcvix.AgentUpdate {
 		UpdateIntervalSeconds: int(max(0, a.cfg.UpdateInterval) / time.Second),
 		Version:               dcvix.Version,
 		Problems:              problems,
-	}
+		GPUs:                  gpus,
+		Licence:               licence(sessions),
+	}, lasting
 }
 
 // sessionsNow returns the sessions of the host; when dcv fails, the last known
-// ones for a while and a sentence.
-func (a *Agent) sessionsNow(ctx context.Context) ([]dcvix.Session, string) {
-	listed, err := a.cfg.DCV.List(ctx)
-	now := a.cfg.Now()
-	if err == nil {
-		list := onWire(listed)
-		a.mu.Lock()
-		defer a.mu.Unlock()
-		a.sessions = lastSessions{list: list, at: now}
-		return list, ""
+// ones for a while.
+func (a *Agent) sessionsNow(ctx context.Context) []dcvcli.Session {
+	ctx, cancel := context.WithTimeout(ctx, lookLimit)
+	defer cancel()
+	if listed, err := a.see(ctx); err == nil {
+		return listed
 	}
-	a.mu.Lock()
-	last := a.sessions
-	a.mu.Unlock()
-	problem := "the sessions of DCV cannot be listed: " + clean(err.Error())
-	if last.list == nil || now.Sub(last.at) > keepSessions {
-		return []dcvix.Session{}, problem
-	}
-	return last.list, problem
+	return a.lastKnown()
 }
 
-// noteProblems logs problems when they change.
-func (a *Agent) noteProblems(ctx context.Context, problems []string) {
-	var before []string
-	a.set(func(s *Status) { before, s.Problems = s.Problems, problems })
-	for _, p := range problems {
-		if !slices.Contains(before, p) {
-			a.cfg.Logger.WarnContext(ctx, "problem on this host", slog.String("problem", p))
+// statsNow returns the load of the host, or as much of it as can be read.
+func (a *Agent) statsNow(ctx context.Context) (dcvix.Stats, error) {
+	ctx, cancel := context.WithTimeout(ctx, lookLimit)
+	defer cancel()
+	stats, err := a.cfg.Stats.Stats(ctx)
+	stats.Hostname = string(a.hostname)
+	finite(&stats.CPUUsage, &stats.Load1, &stats.Load5, &stats.Load15)
+	if err != nil {
+		return stats, fmt.Errorf("the load of the host cannot be read: %w", err)
+	}
+	return stats, nil
+}
+
+// gpusNow returns the graphics cards of the host, or those that can be read.
+func (a *Agent) gpusNow(ctx context.Context) ([]dcvix.GPU, error) {
+	if a.cfg.GPUs == nil {
+		return nil, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, lookLimit)
+	defer cancel()
+	gpus, err := a.cfg.GPUs.GPUs(ctx)
+	gpus = slices.Clone(gpus)
+	for i := range gpus {
+		finite(&gpus[i].Usage, &gpus[i].EncoderUsage, &gpus[i].Temperature)
+	}
+	if err != nil {
+		return gpus, fmt.Errorf("the graphics cards cannot be read: %w", err)
+	}
+	return gpus, nil
+}
+
+// finite makes figures that JSON has no word for zero.
+func finite(figures ...*float64) {
+	for _, figure := range figures {
+		if math.IsNaN(*figure) || math.IsInf(*figure, 0) {
+			*figure = 0
 		}
 	}
-	if len(problems) == 0 && len(before) > 0 {
-		a.cfg.Logger.InfoContext(ctx, "no problem on this host any more")
-	}
-}
-
-// onWire returns the sessions in the words of the protocol; the list is never
-// nil.
-func onWire(sessions []dcvcli.Session) []dcvix.Session {
-	list := make([]dcvix.Session, 0, len(sessions))
-	for _, s := range sessions {
-		list = append(list, dcvix.Session{
-			ID:                    dcvix.SessionID(s.ID),
-			Owner:                 dcvix.Username(s.Owner),
-			User:                  s.User,
-			NumOfConnections:      s.NumOfConnections,
-			CreationTime:          dcvix.Time{Time: s.CreationTime},
-			LastDisconnectionTime: dcvix.Time{Time: s.LastDisconnectionTime},
-			LicensingMode:         s.LicensingMode,
-			StorageRoot:           s.StorageRoot,
-			Type:                  dcvix.SessionType(s.Type),
-			Status:                s.Status,
-			X11Display:            s.X11Display,
-			X11Authority:          s.X11Authority,
-		})
-	}
-	return list
 }

@@ -10,7 +10,9 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime/debug"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/dcvix/dcvix"
@@ -38,7 +40,7 @@ func (a *Agent) serve(ctx context.Context) error {
 		WriteTimeout:      changeLimit + 30*time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    16 << 10,
-		ErrorLog:          slog.NewLogLogger(a.cfg.Logger.Handler(), slog.LevelDebug), // strangers that try
+		ErrorLog:          slog.NewLogLogger(strangers{a.cfg.Logger.Handler(), new(sync.Mutex), new(time.Time)}, slog.LevelDebug),
 	}
 	stopped := make(chan error, 1)
 	go func() {
@@ -56,6 +58,53 @@ func (a *Agent) serve(ctx context.Context) error {
 	return nil
 }
 
+// strangers takes the lines of net/http about connections that came to naught, and
+// logs one a minute, so that whoever tries the port writes no log.
+type strangers struct {
+	slog.Handler
+
+	mu   *sync.Mutex // guards last
+	last *time.Time
+}
+
+// Handle implements [slog.Handler].
+func (s strangers) Handle(ctx context.Context, line slog.Record) error {
+	s.mu.Lock()
+	quiet := !s.last.IsZero() && line.Time.Sub(*s.last) < time.Minute
+	if !quiet {
+		*s.last = line.Time
+	}
+	s.mu.Unlock()
+	if quiet {
+		return nil
+	}
+	line.Message = "a connection came to naught: " + clean(line.Message)
+	return s.Handler.Handle(ctx, line)
+}
+
+// contain keeps a panic in a call from ending the agent, and logs it.
+func (a *Agent) contain(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer a.contained(r.Context(), w, r)
+		next.ServeHTTP(w, r)
+	})
+}
+
+// contained is deferred by contain.
+func (a *Agent) contained(ctx context.Context, w http.ResponseWriter, r *http.Request) {
+	fault := recover()
+	switch fault {
+	case nil:
+		return
+	case http.ErrAbortHandler:
+		panic(fault)
+	}
+	a.cfg.Logger.ErrorContext(ctx, "a call of the director met a fault of this program, please report it",
+		slog.String("method", r.Method), slog.String("path", clean(r.URL.Path)),
+		slog.String("fault", clean(fmt.Sprint(fault))), slog.String("stack", string(debug.Stack())))
+	refuse(w, http.StatusInternalServerError, "The agent met a fault of its own; its log says which.")
+}
+
 func (a *Agent) routes() http.Handler {
 	mux := http.NewServeMux()
 	for path, methods := range map[string]map[string]http.HandlerFunc{
@@ -63,6 +112,7 @@ func (a *Agent) routes() http.Handler {
 		dcvix.PathSessions: {http.MethodGet: a.getSessions, http.MethodPost: a.postSession},
 		dcvix.PathSession:  {http.MethodDelete: a.deleteSession},
 		dcvix.PathStats:    {http.MethodGet: a.getStats},
+		dcvix.PathConfig:   {http.MethodPost: a.postConfig},
 	} {
 		for method, handler := range methods {
 			mux.HandleFunc(method+" "+path, handler)
@@ -98,13 +148,15 @@ func (a *Agent) getHealth(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (a *Agent) getStats(w http.ResponseWriter, r *http.Request) {
-	answer(w, http.StatusOK, a.update(r.Context()))
+	update, _ := a.update(r.Context())
+	a.announce()
+	answer(w, http.StatusOK, update)
 }
 
 func (a *Agent) getSessions(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), lookLimit)
 	defer cancel()
-	sessions, err := a.cfg.DCV.List(ctx)
+	sessions, err := a.list(ctx)
 	if err != nil {
 		a.failed(r, w, fmt.Errorf("list sessions: %w", err))
 		return
@@ -114,12 +166,7 @@ func (a *Agent) getSessions(w http.ResponseWriter, r *http.Request) {
 
 func (a *Agent) postSession(w http.ResponseWriter, r *http.Request) {
 	asked, err := readCreate(http.MaxBytesReader(w, r.Body, maxRequest))
-	if tooLong := (*http.MaxBytesError)(nil); errors.As(err, &tooLong) {
-		refuse(w, http.StatusRequestEntityTooLarge, fmt.Sprintf("The request is longer than %d bytes.", maxRequest))
-		return
-	}
-	if err != nil {
-		refuse(w, http.StatusBadRequest, "The session cannot be created: "+clean(err.Error())+".")
+	if unreadable(w, err, "The session cannot be created") {
 		return
 	}
 	id, err := a.create(r.Context(), asked)
@@ -128,6 +175,20 @@ func (a *Agent) postSession(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	answer(w, http.StatusCreated, dcvix.AgentCreatedSession{SessionID: id})
+}
+
+// unreadable refuses a request that could not be read, if that is so.
+func unreadable(w http.ResponseWriter, err error, consequence string) bool {
+	tooLong := (*http.MaxBytesError)(nil)
+	switch {
+	case err == nil:
+		return false
+	case errors.As(err, &tooLong):
+		refuse(w, http.StatusRequestEntityTooLarge, fmt.Sprintf("The request is longer than %d bytes.", maxRequest))
+	default:
+		refuse(w, http.StatusBadRequest, consequence+": "+clean(err.Error())+".")
+	}
+	return true
 }
 
 func (a *Agent) deleteSession(w http.ResponseWriter, r *http.Request) {

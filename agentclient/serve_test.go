@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -91,6 +92,18 @@ func TestRoutesAnswerAsTheWireSays(t *testing.T) {
 		"close what is foreign":       {method: "DELETE", path: "/v1/sessions/bad%20id", status: 404, want: "no such session"},
 		"close an option":             {method: "DELETE", path: "/v1/sessions/--help", status: 404, want: "no such session"},
 		"close while DCV is down":     {method: "DELETE", path: "/v1/sessions/old", faults: dcvclitest.Faults{Down: true}, status: 500, want: "DCV on this host"},
+		"config":                      {method: "POST", path: "/v1/config", body: `{"config":[{"section":"display","key":"quality","value":"(30, 80)"}]}`, status: 200, want: `{}`},
+		"config while DCV is down":    {method: "POST", path: "/v1/config", body: `{"config":[{"section":"display","key":"quality","value":"(30, 80)"}]}`, faults: dcvclitest.Faults{Down: true}, status: 500, want: "DCV on this host: set display/quality: "},
+		"config of nothing":           {method: "POST", path: "/v1/config", body: `{"config":[]}`, status: 400, want: "has 0 settings"},
+		"config of too many":          {method: "POST", path: "/v1/config", body: `{"config":[` + strings.Repeat(`{"section":"a","key":"b","value":"1"},`, 64) + `{"section":"a","key":"b","value":"1"}]}`, status: 400, want: "has 65 settings"},
+		"config with garbage":         {method: "POST", path: "/v1/config", body: `x`, status: 400, want: "not the JSON of settings"},
+		"config with too much":        {method: "POST", path: "/v1/config", body: strings.Repeat(" ", 70<<10), status: 413, want: "longer than"},
+		"config with a large value":   {method: "POST", path: "/v1/config", body: `{"config":[{"section":"a","key":"b","value":"` + strings.Repeat("1", 4097) + `"}]}`, status: 400, want: "has 4097 bytes"},
+		"config of an option":         {method: "POST", path: "/v1/config", body: `{"config":[{"section":"--help","key":"b","value":"1"}]}`, status: 400, want: "section"},
+		"config of a path":            {method: "POST", path: "/v1/config", body: `{"config":[{"section":"a/../b","key":"b","value":"1"}]}`, status: 400, want: "section"},
+		"config of a bad key":         {method: "POST", path: "/v1/config", body: `{"config":[{"section":"a","key":"b=c","value":"1"}]}`, status: 400, want: "key"},
+		"config with a line break":    {method: "POST", path: "/v1/config", body: `{"config":[{"section":"a","key":"b","value":"1\n2"}]}`, status: 400, want: "no setting has"},
+		"wrong method of config":      {method: "GET", path: "/v1/config", status: 405, want: "takes POST only"},
 		"unknown path":                {method: "GET", path: "/v1/nothing", status: 404, want: "nothing at this path"},
 		"the root":                    {method: "GET", path: "/", status: 404, want: "nothing at this path"},
 		"wrong method":                {method: "PUT", path: "/v1/sessions", status: 405, want: "takes GET, POST only"},
@@ -123,17 +136,36 @@ func TestRoutesAnswerAsTheWireSays(t *testing.T) {
 	}
 }
 
+func TestOneBadSettingLeavesTheOthersAsTheyAre(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := enrolled(t, newDirector(t), hourly)
+		good := `{"section":"display","key":"quality","value":"(30, 80)"}`
+		got := call(t, h, http.MethodPost, dcvix.PathConfig, `{"config":[`+good+`,{"section":"log","key":"Level","value":"1"}]}`)
+		assert.Equal(t, http.StatusBadRequest, got.status)
+		state, err := h.dcv.State()
+		require.NoError(t, err)
+		assert.Empty(t, state.Config)
+		got = call(t, h, http.MethodPost, dcvix.PathConfig, `{"config":[`+good+`]}`)
+		assert.Equal(t, http.StatusOK, got.status)
+		state, err = h.dcv.State()
+		require.NoError(t, err)
+		assert.Equal(t, map[string]string{"display/quality": "(30, 80)"}, state.Config)
+		h.stop()
+	})
+}
+
 func TestParallelCreatesGiveOneSession(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		h := enrolled(t, newDirector(t), nil)
 		setFaults(t, h, dcvclitest.Faults{Slow: 200 * time.Millisecond})
 		conf := callerConf(t, h.director, dcvix.DirectorCommonName, directorName)
-		ids := make(chan string, 10)
+		const callers = 50
+		ids := make(chan string, callers)
 		var wg sync.WaitGroup
-		for i := range 10 {
+		for i := range callers {
 			wg.Go(func() {
 				got := callAs(t, caller(t, h, conf), http.MethodPost, dcvix.PathSessions,
-					`{"userId":"ada","sessionType":"virtual","sessionId":"s`+string(rune('0'+i))+`"}`)
+					`{"userId":"ada","sessionType":"virtual","sessionId":"s`+strconv.Itoa(i)+`"}`)
 				assert.Equal(t, http.StatusCreated, got.status, got.body)
 				ids <- got.body
 			})
@@ -144,26 +176,6 @@ func TestParallelCreatesGiveOneSession(t *testing.T) {
 		for id := range ids {
 			assert.Equal(t, first, id)
 		}
-		state, err := h.dcv.State()
-		require.NoError(t, err)
-		assert.Len(t, state.Sessions, 1)
-		h.stop()
-	})
-}
-
-func TestCreateGoesOnWhenTheDirectorHangsUp(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		h := enrolled(t, newDirector(t), nil)
-		setFaults(t, h, dcvclitest.Faults{Slow: 3 * time.Second})
-		client := caller(t, h, callerConf(t, h.director, dcvix.DirectorCommonName, directorName))
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		req, err := http.NewRequestWithContext(ctx, http.MethodPost, "https://ws1.lab.example"+dcvix.PathSessions,
-			strings.NewReader(`{"userId":"ada","sessionType":"virtual","sessionId":"s1"}`))
-		require.NoError(t, err)
-		_, err = client.Do(req) //nolint:bodyclose // there is no answer
-		require.ErrorIs(t, err, context.DeadlineExceeded)
-		time.Sleep(time.Minute)
 		state, err := h.dcv.State()
 		require.NoError(t, err)
 		assert.Len(t, state.Sessions, 1)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"slices"
+	"time"
 
 	"github.com/dcvix/dcvix"
 	"github.com/dcvix/dcvix/dcvcli"
@@ -64,28 +65,79 @@ func (a *Agent) create(ctx context.Context, asked dcvix.AgentCreateSession) (dcv
 	defer done()
 	ctx, cancel := change(ctx)
 	defer cancel()
-	listed, err := a.cfg.DCV.List(ctx)
+	listed, err := a.list(ctx)
 	if err != nil {
 		return "", fmt.Errorf("create session: %w", err)
 	}
 	for _, s := range listed {
 		id := dcvix.SessionID(s.ID)
 		if s.Owner == string(asked.UserID) && s.Type == string(asked.SessionType) && id.Validate() == nil {
+			a.awaited(s.ID)
 			return id, nil
 		}
 	}
-	opts := dcvcli.CreateOptions{ID: string(asked.SessionID), Type: string(asked.SessionType), Owner: string(asked.UserID)}
-	if asked.SessionType == dcvix.SessionVirtual {
-		opts.User = string(asked.UserID)
-	}
-	err = a.cfg.DCV.Create(ctx, opts)
-	a.changed() // also after a failure, which may have left something
-	if err != nil {
+	if err := a.start(ctx, asked, listed); err != nil {
 		return "", err
 	}
 	a.cfg.Logger.InfoContext(ctx, "session created", slog.String("session_id", string(asked.SessionID)),
 		slog.String("owner", string(asked.UserID)), slog.String("type", string(asked.SessionType)))
 	return asked.SessionID, nil
+}
+
+// start creates a session on a host that lists those sessions, and sees whether
+// it lasts. The record has it before it can exist, so that it is known as ours
+// whoever is killed when.
+func (a *Agent) start(ctx context.Context, asked dcvix.AgentCreateSession, listed []dcvcli.Session) error {
+	if hasSession(listed, asked.SessionID) {
+		return fmt.Errorf("create session %q: %w", asked.SessionID, dcvcli.ErrExists)
+	}
+	if err := a.record.begin(asked); err != nil {
+		a.problem(func(s *standing) { s.record = sentence(err) })
+	}
+	opts := dcvcli.CreateOptions{ID: string(asked.SessionID), Type: string(asked.SessionType), Owner: string(asked.UserID)}
+	if asked.SessionType == dcvix.SessionVirtual {
+		opts.User = string(asked.UserID)
+	}
+	err := a.cfg.DCV.Create(ctx, opts)
+	if err == nil {
+		err = a.lasts(ctx, asked)
+	}
+	a.record.end(asked.SessionID, err == nil)
+	if err != nil {
+		a.due() // it may have left something
+	}
+	return err
+}
+
+// The moments after a creation at which the agent looks whether a virtual desktop
+// is still there: dcv succeeds for one that crashes as it starts (Administrator
+// Guide, "Troubleshooting virtual session creation on Linux").
+const (
+	firstCrashLook  = 200 * time.Millisecond
+	secondCrashLook = 800 * time.Millisecond // after the first
+)
+
+// errCrashed says that a desktop ended as it began.
+var errCrashed = errors.New("the session ended right after it was created, as when its desktop crashes: see ~/.xsession-errors of the user and the log of the DCV server")
+
+// lasts returns errCrashed when a session that was just created is gone. A list
+// that fails proves nothing.
+func (a *Agent) lasts(ctx context.Context, asked dcvix.AgentCreateSession) error {
+	pauses := []time.Duration{firstCrashLook, secondCrashLook}
+	if asked.SessionType != dcvix.SessionVirtual {
+		pauses = []time.Duration{0} // only to learn when it was created
+	}
+	for _, pause := range pauses {
+		_ = sleep(ctx, pause) // a list of an ended ctx fails
+		if listed, err := a.list(ctx); err == nil && !hasSession(listed, asked.SessionID) {
+			return fmt.Errorf("create session %q: %w", asked.SessionID, errCrashed)
+		}
+	}
+	return nil
+}
+
+func hasSession(listed []dcvcli.Session, id dcvix.SessionID) bool {
+	return slices.ContainsFunc(listed, func(s dcvcli.Session) bool { return s.ID == string(id) })
 }
 
 // closeSession closes a session. The error wraps [dcvcli.ErrNotFound] when there
@@ -103,7 +155,7 @@ func (a *Agent) closeSession(ctx context.Context, id dcvix.SessionID, owner dcvi
 		return err
 	}
 	err = a.cfg.DCV.Close(ctx, string(id))
-	a.changed()
+	a.due()
 	if err != nil {
 		return err
 	}
@@ -116,12 +168,11 @@ func (a *Agent) owns(ctx context.Context, owner dcvix.Username, id dcvix.Session
 	if owner == "" {
 		return nil
 	}
-	listed, err := a.cfg.DCV.List(ctx)
+	listed, err := a.list(ctx)
 	if err != nil {
 		return fmt.Errorf("close session %s: %w", id, err)
 	}
 	if !slices.ContainsFunc(listed, func(s dcvcli.Session) bool { return s.ID == string(id) && s.Owner == string(owner) }) {
-		a.changed()
 		return fmt.Errorf("session %s of %s: %w", id, owner, dcvcli.ErrNotFound)
 	}
 	return nil

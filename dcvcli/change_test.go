@@ -1,6 +1,7 @@
 package dcvcli_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -192,6 +193,17 @@ func TestCreateFollowsTheRulesOfThePlatform(t *testing.T) {
 			},
 			want: "create-session --type=console --owner=alice --name=-Seat --storage-root=%home% --permissions-file=/p --max-concurrent-clients=2 c",
 		},
+		"all options of a virtual session": {
+			platform: "linux",
+			opts: dcvcli.CreateOptions{
+				ID: "v", Type: dcvcli.Virtual, Owner: "alice", GL: dcvcli.GLOff, InitScript: "/opt/start desktop", DisableLoginMonitor: true,
+			},
+			want: "create-session --type=virtual --user=alice --gl=off --init=/opt/start desktop --disable-login-monitor --owner=alice v",
+		},
+		"a console without the login monitor": {
+			platform: "linux", opts: dcvcli.CreateOptions{ID: "c", DisableLoginMonitor: true},
+			want: "create-session --type=console --disable-login-monitor c",
+		},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -219,6 +231,14 @@ func TestNothingDubiousReachesTheCommand(t *testing.T) {
 		"a user with a tab":        {opts: dcvcli.CreateOptions{ID: "a", Type: dcvcli.Virtual, User: "a\t"}, want: dcvcli.ErrInvalid},
 		"a user of a console":      {opts: dcvcli.CreateOptions{ID: "a", User: "alice"}, want: dcvcli.ErrInvalid},
 		"an endless name":          {opts: dcvcli.CreateOptions{ID: "a", Name: strings.Repeat("é", 257)}, want: dcvcli.ErrInvalid},
+		"GL that is dim":           {opts: dcvcli.CreateOptions{ID: "a", Type: dcvcli.Virtual, GL: "dim"}, want: dcvcli.ErrInvalid},
+		"GL of a console":          {opts: dcvcli.CreateOptions{ID: "a", GL: dcvcli.GLOn}, want: dcvcli.ErrInvalid},
+		"a script of a console":    {opts: dcvcli.CreateOptions{ID: "a", InitScript: "/start"}, want: dcvcli.ErrInvalid},
+		"a script like an option":  {opts: dcvcli.CreateOptions{ID: "a", Type: dcvcli.Virtual, InitScript: "-x"}, want: dcvcli.ErrInvalid},
+		"a script with a newline":  {opts: dcvcli.CreateOptions{ID: "a", Type: dcvcli.Virtual, InitScript: "/a\nb"}, want: dcvcli.ErrInvalid},
+		"an endless storage root":  {opts: dcvcli.CreateOptions{ID: "a", StorageRoot: strings.Repeat("/a", 3000)}, want: dcvcli.ErrInvalid},
+		"the monitor on Windows":   {platform: "windows", opts: dcvcli.CreateOptions{ID: "a", DisableLoginMonitor: true}, want: dcvcli.ErrUnsupported},
+		"the monitor on macOS":     {platform: "darwin", opts: dcvcli.CreateOptions{ID: "a", DisableLoginMonitor: true}, want: dcvcli.ErrUnsupported},
 		"a name with a newline":    {opts: dcvcli.CreateOptions{ID: "a", Name: "a\nb"}, want: dcvcli.ErrInvalid},
 		"a negative limit":         {opts: dcvcli.CreateOptions{ID: "a", MaxConcurrentClients: -1}, want: dcvcli.ErrInvalid},
 		"another type":             {opts: dcvcli.CreateOptions{ID: "a", Type: "Virtual"}, want: dcvcli.ErrInvalid},
@@ -239,8 +259,21 @@ func TestNothingDubiousReachesTheCommand(t *testing.T) {
 	for _, id := range []string{"", "-j", "a\x1bb"} {
 		h := &host{}
 		cli := newCLI(t, "linux", h.run)
-		require.ErrorIs(t, cli.Close(t.Context(), id), dcvcli.ErrInvalid)
-		_, err := cli.Describe(t.Context(), id)
+		for _, change := range []error{
+			cli.Close(t.Context(), id),
+			cli.CloseAndLogout(t.Context(), id),
+			cli.SetName(t.Context(), id, "n"),
+			cli.SetStorageRoot(t.Context(), id, "/s"),
+			cli.SetPermissions(t.Context(), id, "/p"),
+			cli.RevokePermissions(t.Context(), id),
+			cli.ResetPermissions(t.Context(), id),
+			cli.SetDisplayLayout(t.Context(), id, dcvcli.Layout{{Width: 800, Height: 600}}),
+		} {
+			require.ErrorIs(t, change, dcvcli.ErrInvalid)
+		}
+		_, err := cli.Screenshot(t.Context(), id, dcvcli.ScreenshotOptions{})
+		require.ErrorIs(t, err, dcvcli.ErrInvalid)
+		_, err = cli.Describe(t.Context(), id)
 		require.ErrorIs(t, err, dcvcli.ErrInvalid)
 		_, err = cli.Connections(t.Context(), id)
 		require.ErrorIs(t, err, dcvcli.ErrInvalid)
@@ -299,4 +332,63 @@ func TestAListThatFailsLeavesTheOutcomeOpen(t *testing.T) {
 	err := cli.Create(t.Context(), dcvcli.CreateOptions{ID: "a"})
 	require.ErrorIs(t, err, broken)
 	require.ErrorIs(t, err, errExit)
+}
+
+func TestAListThatFailsForAMomentDoesNotSpoilAChange(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := &host{create: appears, close: disappears}
+		fail := 0
+		cli := newCLI(t, "linux", func(ctx context.Context, args ...string) ([]byte, error) {
+			if args[0] == "list-sessions" && fail > 0 {
+				fail--
+				return []byte(`[{"id":"a"`), nil
+			}
+			out, err := h.run(ctx, args...)
+			if args[0] != "list-sessions" {
+				fail = 2
+			}
+			return out, err
+		})
+		require.NoError(t, cli.Create(t.Context(), dcvcli.CreateOptions{ID: "a"}))
+		require.NoError(t, cli.Close(t.Context(), "a"))
+	})
+}
+
+func TestAPartialListHindersNoCreateButProvesNothingClosed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := &host{create: appears, close: disappears}
+		cli := newCLI(t, "linux", func(ctx context.Context, args ...string) ([]byte, error) {
+			out, err := h.run(ctx, args...)
+			if args[0] == "list-sessions" {
+				out = append(bytes.TrimSuffix(out, []byte("]")), `,{"owner":"nobody"}]`...)
+				out = bytes.Replace(out, []byte("[,"), []byte("["), 1)
+			}
+			return out, err
+		})
+		require.NoError(t, cli.Create(t.Context(), dcvcli.CreateOptions{ID: "a"}))
+		require.ErrorIs(t, cli.Create(t.Context(), dcvcli.CreateOptions{ID: "a"}), dcvcli.ErrExists)
+
+		var partial *dcvcli.PartialListError
+		err := cli.Close(t.Context(), "b")
+		require.ErrorAs(t, err, &partial)
+		require.NotErrorIs(t, err, dcvcli.ErrNotFound)
+		require.ErrorAs(t, cli.Close(t.Context(), "a"), &partial)
+	})
+}
+
+func TestCloseAndLogoutIsForConsoles(t *testing.T) {
+	var closed []string
+	list := `[{"id":"c","type":"CONSOLE"},{"id":"v","type":"virtual"}]`
+	cli := newCLI(t, "linux", func(_ context.Context, args ...string) ([]byte, error) {
+		if args[0] == "close-session" {
+			closed = args
+			list = "[]"
+		}
+		return []byte(list), nil
+	})
+	require.ErrorIs(t, cli.CloseAndLogout(t.Context(), "v"), dcvcli.ErrInvalid)
+	require.ErrorIs(t, cli.CloseAndLogout(t.Context(), "x"), dcvcli.ErrNotFound)
+	assert.Empty(t, closed)
+	require.NoError(t, cli.CloseAndLogout(t.Context(), "c"))
+	assert.Equal(t, []string{"close-session", "--logout-user", "c"}, closed)
 }

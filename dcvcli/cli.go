@@ -4,10 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"runtime"
-	"slices"
-	"strings"
 	"time"
 )
 
@@ -17,6 +14,7 @@ var (
 	ErrExists       = errors.New("a session of this id exists")
 	ErrNotCreated   = errors.New("the dcv command reported success but no session came to exist")
 	ErrNotClosed    = errors.New("the dcv command reported success but the session still exists")
+	ErrNotChanged   = errors.New("the dcv command reported success but the session does not show the change")
 	ErrInvalid      = errors.New("not a valid argument")
 	ErrUnsupported  = fmt.Errorf("not possible on this platform: %w", errors.ErrUnsupported)
 	ErrUnknownForm  = errors.New("the dcv command printed a form that is not known")
@@ -70,96 +68,6 @@ func New(cfg Config) (*CLI, error) {
 	}, nil
 }
 
-// List returns the sessions of the host that the caller of the command may see:
-// all of them for root or an administrator. It returns an empty list, not nil,
-// when there is none, and an error that wraps [ErrUnknownForm] when it cannot
-// read what the command printed.
-//
-// It asks for JSON and, from servers that give none, reads the text form, which
-// has only id, owner, type and name.
-func (c *CLI) List(ctx context.Context) ([]Session, error) {
-	out, err := c.run(ctx, "list-sessions", "--json")
-	if err == nil && looksLikeJSON(out) {
-		return parseSessions(out)
-	}
-	if pointless(ctx, err) {
-		return nil, err
-	}
-	text := out
-	if err != nil || len(strings.TrimSpace(string(out))) == 0 {
-		var textErr error
-		if text, textErr = c.run(ctx, "list-sessions"); textErr != nil {
-			return nil, errors.Join(err, textErr)
-		}
-	}
-	return parseSessionsText(text)
-}
-
-// Describe returns one session. It returns an error that wraps [ErrNotFound] if
-// there is none of that id, or none that the caller may see.
-func (c *CLI) Describe(ctx context.Context, id string) (Session, error) {
-	if err := checkArgument("session id", id); err != nil {
-		return Session{}, err
-	}
-	out, err := c.run(ctx, "describe-session", id, "--json")
-	if err != nil {
-		return Session{}, c.explain(ctx, id, err)
-	}
-	return parseSession(out)
-}
-
-// Connections returns who is connected to a session: an empty list, not nil,
-// when nobody is. It returns an error that wraps [ErrNotFound] if there is no
-// session of that id.
-func (c *CLI) Connections(ctx context.Context, id string) ([]Connection, error) {
-	if err := checkArgument("session id", id); err != nil {
-		return nil, err
-	}
-	out, err := c.run(ctx, "list-connections", id, "--json")
-	if err != nil {
-		return nil, c.explain(ctx, id, err)
-	}
-	return parseConnections(out)
-}
-
-// versionForm is what the first line of "dcv version" looks like since 2017; the
-// product was called NICE DCV before release 2024.0.
-var versionForm = regexp.MustCompile(`DCV ([0-9]{4}\.[0-9]{1,4}) \(r([0-9]{1,9})\)`)
-
-// Version returns the release of the DCV server in the form of its release
-// notes, such as "2025.0-20103". What does not look like a release is returned
-// as the first line printed, at most 200 bytes of it.
-func (c *CLI) Version(ctx context.Context) (string, error) {
-	out, err := c.run(ctx, "version")
-	if err != nil {
-		return "", err
-	}
-	line := firstLine(out)
-	if m := versionForm.FindStringSubmatch(line); m != nil {
-		return m[1] + "-" + m[2], nil
-	}
-	if line == "" {
-		return "", fmt.Errorf("dcv version: %w: nothing", ErrUnknownForm)
-	}
-	return line, nil
-}
-
-// explain turns the failure of a command about one session into ErrNotFound when
-// the session is not there: the words and the exit status do not say so.
-func (c *CLI) explain(ctx context.Context, id string, failure error) error {
-	if pointless(ctx, failure) {
-		return failure
-	}
-	sessions, err := c.List(ctx)
-	if err != nil {
-		return failure
-	}
-	if has(sessions, id) {
-		return failure
-	}
-	return fmt.Errorf("session %q: %w", id, ErrNotFound)
-}
-
 // run runs one command within its time limit.
 func (c *CLI) run(ctx context.Context, args ...string) ([]byte, error) {
 	limited, cancel := context.WithTimeout(ctx, c.timeout)
@@ -178,8 +86,4 @@ func (c *CLI) run(ctx context.Context, args ...string) ([]byte, error) {
 // pointless reports whether err leaves no hope for another command.
 func pointless(ctx context.Context, err error) bool {
 	return ctx.Err() != nil || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, ErrNotInstalled)
-}
-
-func has(sessions []Session, id string) bool {
-	return slices.ContainsFunc(sessions, func(s Session) bool { return s.ID == id })
 }

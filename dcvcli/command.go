@@ -35,9 +35,9 @@ const (
 // A Command is the [Runner] that starts a process for every run. Its zero value
 // runs the dcv of this machine. It is safe for concurrent use.
 //
-// When ctx ends, the process is killed; on Unix its whole process group, so that
-// a wrapper script does not leave the command behind. Output over 4 MiB is an
-// error.
+// When ctx ends, the process is killed with those that it started, on Unix its
+// process group and on Windows its job, so that a wrapper script does not leave
+// the command behind. Output over 4 MiB is an error, over 32 MiB of a screenshot.
 type Command struct {
 	// Path of the command. "" means "dcv" on the PATH; on Windows, where the
 	// installer adds nothing to the PATH, the one under C:\Program Files\NICE or
@@ -54,12 +54,11 @@ func (c *Command) Run(ctx context.Context, args ...string) ([]byte, error) {
 	if path == "" {
 		path = installedPath()
 	}
-	stdout, stderr := capture{limit: maxOutput}, capture{limit: maxStderr, discard: true}
+	stdout, stderr := capture{limit: outputLimit(args)}, capture{limit: maxStderr, discard: true}
 	cmd := exec.CommandContext(ctx, path, args...) //nolint:gosec // the path is the operator's, no shell is involved
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	cmd.WaitDelay = waitDelay
-	killWholly(cmd)
-	err := cmd.Run()
+	err := runTree(cmd)
 	if errors.Is(err, exec.ErrWaitDelay) && ctx.Err() == nil {
 		err = nil // exited with 0; what it left behind still holds the pipes
 	}
@@ -68,11 +67,13 @@ func (c *Command) Run(ctx context.Context, args ...string) ([]byte, error) {
 	case ctx.Err() != nil:
 		return nil, context.Cause(ctx)
 	case stdout.over:
-		return nil, fmt.Errorf("%w: more than %d bytes", ErrUnknownForm, maxOutput)
+		return nil, fmt.Errorf("%w: more than %d bytes", ErrUnknownForm, stdout.limit)
 	case err == nil:
 		return stdout.buf.Bytes(), nil
 	case errors.As(err, &exit):
-		return nil, &CommandError{Verb: verb(args), ExitCode: exit.ExitCode(), Stderr: firstLine(stderr.buf.Bytes())}
+		return nil, &CommandError{
+			Verb: verb(args), ExitCode: exit.ExitCode(), Signal: signalOf(exit), Stderr: firstLine(stderr.buf.Bytes()),
+		}
 	case errors.Is(err, exec.ErrNotFound), errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("%w: there is no %s: install the DCV server or correct the path", ErrNotInstalled, path)
 	default:
@@ -99,15 +100,38 @@ func firstExisting(otherwise string, paths []string) string {
 type CommandError struct {
 	Verb     string // such as "create-session"
 	ExitCode int    // -1 when a signal ended it
+	Signal   string // such as "segmentation fault"; "" unless a signal ended it
 	Stderr   string // first line that it printed there: at most 200 bytes, control characters escaped; for people only
 }
 
-// Error names the exit status and what the command said.
+// Error names the exit status, or the signal, and what the command said.
 func (e *CommandError) Error() string {
-	if e.Stderr == "" {
-		return fmt.Sprintf("exit status %d", e.ExitCode)
+	end := "exit status " + strconv.Itoa(e.ExitCode)
+	if e.Signal != "" {
+		end = "ended by a signal: " + e.Signal
 	}
-	return fmt.Sprintf("exit status %d: %s", e.ExitCode, e.Stderr)
+	if e.Stderr == "" {
+		return end
+	}
+	return end + ": " + e.Stderr
+}
+
+// signalOf returns the name of the signal that ended a process, "" for none. The
+// state in words is the same on every platform that has signals.
+func signalOf(exit *exec.ExitError) string {
+	name, ok := strings.CutPrefix(exit.String(), "signal: ")
+	if !ok {
+		return ""
+	}
+	return name
+}
+
+// outputLimit returns how many bytes a command may print.
+func outputLimit(args []string) int {
+	if verb(args) == "get-screenshot" {
+		return maxScreenshot
+	}
+	return maxOutput
 }
 
 func verb(args []string) string {

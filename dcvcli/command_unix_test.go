@@ -53,6 +53,81 @@ func TestCommandRefusesEndlessOutput(t *testing.T) {
 	require.ErrorIs(t, err, dcvcli.ErrUnknownForm)
 }
 
+// script is a dcv that is a shell script.
+func script(t *testing.T, text string) *dcvcli.Command {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "dcv")
+	require.NoError(t, os.WriteFile(path, []byte("#!/bin/sh\n"+text+"\n"), 0o700))
+	return &dcvcli.Command{Path: path}
+}
+
+func TestAScreenshotMayBeLargerThanAList(t *testing.T) {
+	dcv := script(t, `head -c 6000000 /dev/zero`)
+	_, err := dcv.Run(t.Context(), "list-sessions")
+	require.ErrorIs(t, err, dcvcli.ErrUnknownForm)
+	out, err := dcv.Run(t.Context(), "get-screenshot")
+	require.NoError(t, err)
+	assert.Len(t, out, 6000000)
+	_, err = script(t, "yes").Run(t.Context(), "get-screenshot")
+	require.ErrorIs(t, err, dcvcli.ErrUnknownForm)
+}
+
+func TestCommandSaysWhichSignalEndedIt(t *testing.T) {
+	_, err := shell(t.Context(), "echo '[]'; echo no memory >&2; kill -SEGV $$")
+	var failure *dcvcli.CommandError
+	require.ErrorAs(t, err, &failure)
+	assert.Equal(t, -1, failure.ExitCode)
+	assert.Contains(t, failure.Signal, "segmentation fault")
+	assert.Contains(t, err.Error(), "ended by a signal: segmentation fault")
+	assert.Contains(t, err.Error(), "no memory")
+
+	_, err = shell(t.Context(), "kill -KILL $$")
+	require.ErrorAs(t, err, &failure)
+	assert.Equal(t, "ended by a signal: killed", err.Error())
+}
+
+func TestHalfAnAnswerOfACommandThatHangsIsNone(t *testing.T) {
+	ready := filepath.Join(t.TempDir(), "ready")
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		assert.Eventually(t, func() bool { _, err := os.Stat(ready); return err == nil }, 10*time.Second, time.Millisecond)
+		cancel()
+	}()
+	out, err := shell(ctx, `printf '[{"id":"a"}'; : > `+ready+`; exec sleep 60`)
+	require.ErrorIs(t, err, context.Canceled)
+	assert.Empty(t, out)
+}
+
+func TestASlowCommandIsCutOffAtTheLimitOfTheCLI(t *testing.T) {
+	pidFile := filepath.Join(t.TempDir(), "pid")
+	dcv := script(t, "echo $$ > "+pidFile+"; echo '['; exec sleep 60")
+	cli, err := dcvcli.New(dcvcli.Config{Runner: dcv, Platform: "linux", Timeout: time.Second})
+	require.NoError(t, err)
+	_, err = cli.List(t.Context())
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	assert.Contains(t, err.Error(), "no answer within 1s")
+	if pid := readPID(pidFile); pid > 0 {
+		assert.False(t, alive(pid))
+	}
+}
+
+func TestACommandThatCrashesLeavesTheListToDecide(t *testing.T) {
+	made := filepath.Join(t.TempDir(), "made")
+	dcv := script(t, `
+case $1 in
+list-sessions) if [ -e `+made+` ]; then echo '[{"id":"a"}]'; else echo '[]'; fi ;;
+create-session) : > `+made+`; kill -KILL $$ ;;
+close-session) kill -SEGV $$ ;;
+esac`)
+	cli, err := dcvcli.New(dcvcli.Config{Runner: dcv, Platform: "linux"})
+	require.NoError(t, err)
+	require.NoError(t, cli.Create(t.Context(), dcvcli.CreateOptions{ID: "a"}))
+	err = cli.Close(t.Context(), "a")
+	var failure *dcvcli.CommandError
+	require.ErrorAs(t, err, &failure)
+	assert.Contains(t, failure.Signal, "segmentation fault")
+}
+
 func TestCommandKillsTheWholeGroupWhenItsTimeIsOver(t *testing.T) {
 	pidFile := filepath.Join(t.TempDir(), "pid")
 	ctx, cancel := context.WithCancel(t.Context())

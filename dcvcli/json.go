@@ -1,39 +1,41 @@
 package dcvcli
 
 import (
-	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"math"
+	"strconv"
 	"strings"
 	"time"
 )
 
 // jsonSession, jsonLicense, jsonDisplay and jsonConnection have the keys of the
-// command's JSON. Unknown ones are ignored: every release adds some. Only what
-// identifies a thing has to be of the known form; the rest is [lenient].
+// command's JSON. Unknown ones are ignored: every release adds some. Values of
+// another form become zero values, see decode.
 type jsonSession struct {
-	ID                    string                     `json:"id"`
-	Owner                 lenient[string]            `json:"owner"`
-	User                  lenient[string]            `json:"user"`
-	Name                  lenient[string]            `json:"name"`
-	Type                  lenient[string]            `json:"type"`
-	Status                lenient[string]            `json:"status"`
-	NumOfConnections      lenient[uint32]            `json:"num-of-connections"`
-	CreationTime          lenient[jsonTime]          `json:"creation-time"`
-	LastDisconnectionTime lenient[jsonTime]          `json:"last-disconnection-time"`
-	Licenses              lenient[[]json.RawMessage] `json:"licenses"`
-	LicensingMode         lenient[string]            `json:"licensing-mode"`
-	StorageRoot           lenient[string]            `json:"storage-root"`
-	X11Display            lenient[string]            `json:"x11-display"`
-	X11Authority          lenient[string]            `json:"x11-authority"`
-	DisplayLayout         lenient[[]json.RawMessage] `json:"display-layout"`
+	ID                    string        `json:"id"`
+	Owner                 string        `json:"owner"`
+	User                  string        `json:"user"`
+	Name                  string        `json:"name"`
+	Type                  string        `json:"type"`
+	Status                string        `json:"status"`
+	NumOfConnections      jsonNumber    `json:"num-of-connections"`
+	CreationTime          jsonTime      `json:"creation-time"`
+	LastDisconnectionTime jsonTime      `json:"last-disconnection-time"`
+	Licenses              []jsonLicense `json:"licenses"`
+	LicensingMode         string        `json:"licensing-mode"`
+	StorageRoot           string        `json:"storage-root"`
+	X11Display            string        `json:"x11-display"`
+	X11Authority          string        `json:"x11-authority"`
+	DisplayLayout         []jsonDisplay `json:"display-layout"`
 }
 
 type jsonLicense struct {
-	Product        lenient[string]   `json:"product"`
-	Status         lenient[string]   `json:"status"`
-	CheckTimestamp lenient[jsonTime] `json:"check-timestamp"`
-	ExpirationDate lenient[jsonTime] `json:"expiration-date"`
+	Product        string   `json:"product"`
+	Status         string   `json:"status"`
+	CheckTimestamp jsonTime `json:"check-timestamp"`
+	ExpirationDate jsonTime `json:"expiration-date"`
 }
 
 type jsonDisplay struct {
@@ -44,131 +46,169 @@ type jsonDisplay struct {
 }
 
 type jsonConnection struct {
-	ID                  uint64            `json:"id"`
-	Username            lenient[string]   `json:"username"`
-	UserAgent           lenient[string]   `json:"user-agent"`
-	ClientMode          lenient[string]   `json:"client-mode"`
-	Transport           lenient[string]   `json:"transport"`
-	ConnectionTime      lenient[jsonTime] `json:"connection-time"`
-	FirstFrameTime      lenient[jsonTime] `json:"first-frame-time"`
-	LastInteractionTime lenient[jsonTime] `json:"last-interaction-time"`
+	ID                  jsonNumber `json:"id"`
+	Username            string     `json:"username"`
+	UserAgent           string     `json:"user-agent"`
+	ClientMode          string     `json:"client-mode"`
+	Transport           string     `json:"transport"`
+	ConnectionTime      jsonTime   `json:"connection-time"`
+	FirstFrameTime      jsonTime   `json:"first-frame-time"`
+	LastInteractionTime jsonTime   `json:"last-interaction-time"`
 }
 
-// lenient is a value that may be missing, null or of another form, which is then
-// the zero value.
-type lenient[T string | uint32 | jsonTime | []json.RawMessage] struct {
-	value T
-	said  bool // neither missing nor null
-	odd   bool // of another form
+// jsonNumber is a number of 0 or more.
+type jsonNumber struct {
+	value uint64
+	known bool // a number was there, and it is the value
 }
 
 // UnmarshalJSON implements [json.Unmarshaler]. It never fails.
-func (l *lenient[T]) UnmarshalJSON(b []byte) error {
-	*l = lenient[T]{said: string(b) != "null"}
-	if json.Unmarshal(b, &l.value) != nil {
-		*l = lenient[T]{said: true, odd: true}
-	}
+func (n *jsonNumber) UnmarshalJSON(b []byte) error {
+	value, err := strconv.ParseUint(string(b), 10, 64)
+	*n = jsonNumber{value: value, known: err == nil}
 	return nil
 }
 
-// jsonTime reads RFC 3339 with and without a fraction: releases differ. "Never"
-// is "".
-type jsonTime struct{ time.Time }
+// small returns the number and whether it is known and not absurd, 0 otherwise.
+func (n jsonNumber) small() (int, bool) {
+	if !n.known || n.value > math.MaxInt32 {
+		return 0, false
+	}
+	return int(n.value), true
+}
 
-// UnmarshalJSON implements [json.Unmarshaler].
+// jsonTime is RFC 3339 with or without a fraction: releases differ. "Never" is "",
+// null or no key at all.
+type jsonTime struct {
+	time.Time
+
+	odd bool // it was in another form
+}
+
+// UnmarshalJSON implements [json.Unmarshaler]. It never fails.
 func (t *jsonTime) UnmarshalJSON(b []byte) error {
+	*t = jsonTime{}
 	if string(b) == "null" || string(b) == `""` {
-		*t = jsonTime{}
 		return nil
 	}
-	parsed, err := time.Parse(`"`+time.RFC3339Nano+`"`, string(b))
-	if err != nil {
-		return fmt.Errorf("time %.40q is not RFC 3339", b)
-	}
-	*t = jsonTime{parsed}
+	parsed, err := time.Parse(time.RFC3339Nano, strings.Trim(string(b), `"`))
+	*t = jsonTime{Time: parsed, odd: err != nil}
 	return nil
+}
+
+// decode reads JSON into v. A value of another type than its place in v leaves
+// that place as it is and fails nothing, as json.Unmarshal promises.
+func decode(verb string, out []byte, v any) error { // any, as json.Unmarshal has it
+	err := json.Unmarshal(out, v)
+	if _, odd := errors.AsType[*json.UnmarshalTypeError](err); err == nil || odd {
+		return nil
+	}
+	return fmt.Errorf("dcv %s: %w: %w", verb, ErrUnknownForm, err)
 }
 
 func (s jsonSession) session() (Session, error) {
 	if s.ID == "" {
 		return Session{}, fmt.Errorf("%w: a session without an id", ErrUnknownForm)
 	}
+	count, counted := s.NumOfConnections.small()
 	return Session{
 		ID:                    s.ID,
-		Owner:                 s.Owner.value,
-		User:                  s.User.value,
-		Name:                  s.Name.value,
-		Type:                  strings.ToLower(s.Type.value),
-		Status:                strings.ToLower(s.Status.value),
-		NumOfConnections:      int(s.NumOfConnections.value),
-		ActivityUnknown:       !s.NumOfConnections.said || s.NumOfConnections.odd || s.CreationTime.odd || s.LastDisconnectionTime.odd,
-		CreationTime:          s.CreationTime.value.Time,
-		LastDisconnectionTime: s.LastDisconnectionTime.value.Time,
-		Licenses:              licenses(s.Licenses.value),
-		LicensingMode:         strings.ToLower(s.LicensingMode.value),
-		StorageRoot:           s.StorageRoot.value,
-		X11Display:            s.X11Display.value,
-		X11Authority:          s.X11Authority.value,
-		DisplayLayout:         displays(s.DisplayLayout.value),
+		Owner:                 s.Owner,
+		User:                  s.User,
+		Name:                  s.Name,
+		Type:                  strings.ToLower(s.Type),
+		Status:                strings.ToLower(s.Status),
+		NumOfConnections:      count,
+		CreationTime:          s.CreationTime.Time,
+		LastDisconnectionTime: s.LastDisconnectionTime.Time,
+		ActivityUnknown:       !counted || s.CreationTime.odd || s.LastDisconnectionTime.odd,
+		Licenses:              licenses(s.Licenses),
+		LicensingMode:         strings.ToLower(s.LicensingMode),
+		StorageRoot:           s.StorageRoot,
+		X11Display:            s.X11Display,
+		X11Authority:          s.X11Authority,
+		DisplayLayout:         displays(s.DisplayLayout),
 	}, nil
 }
 
 // licenses leaves out what says neither a product nor a status.
-func licenses(entries []json.RawMessage) []License {
+func licenses(entries []jsonLicense) []License {
 	var list []License
-	for _, entry := range entries {
-		var l jsonLicense
-		if json.Unmarshal(entry, &l) != nil || l.Product.value == "" && l.Status.value == "" {
+	for _, l := range entries {
+		if l.Product == "" && l.Status == "" {
 			continue
 		}
 		list = append(list, License{
-			Product:        l.Product.value,
-			Status:         strings.ToLower(l.Status.value),
-			CheckTimestamp: l.CheckTimestamp.value.Time,
-			ExpirationDate: l.ExpirationDate.value.Time,
+			Product:        l.Product,
+			Status:         strings.ToLower(l.Status),
+			CheckTimestamp: l.CheckTimestamp.Time,
+			ExpirationDate: l.ExpirationDate.Time,
 		})
 	}
 	return list
 }
 
 // displays leaves out what has no extent.
-func displays(entries []json.RawMessage) []Display {
+func displays(entries []jsonDisplay) []Display {
 	var list []Display
-	for _, entry := range entries {
-		var d jsonDisplay
-		if json.Unmarshal(entry, &d) != nil || d.Width <= 0 || d.Height <= 0 {
-			continue
+	for _, d := range entries {
+		if d.Width > 0 && d.Height > 0 {
+			list = append(list, Display(d))
 		}
-		list = append(list, Display(d))
 	}
 	return list
 }
 
-// looksLikeJSON tells the array of list-sessions --json from its text form.
-func looksLikeJSON(out []byte) bool {
-	return bytes.HasPrefix(bytes.TrimSpace(out), []byte("["))
+func (c jsonConnection) connection() (Connection, error) {
+	if !c.ID.known {
+		return Connection{}, fmt.Errorf("%w: a connection without an id", ErrUnknownForm)
+	}
+	return Connection{
+		ID:                  c.ID.value,
+		Username:            c.Username,
+		UserAgent:           c.UserAgent,
+		ClientMode:          strings.ToLower(c.ClientMode),
+		Transport:           strings.ToLower(c.Transport),
+		ConnectionTime:      c.ConnectionTime.Time,
+		FirstFrameTime:      c.FirstFrameTime.Time,
+		LastInteractionTime: c.LastInteractionTime.Time,
+	}, nil
+}
+
+// parseList reads a JSON array. The list that it returns is not nil unless
+// nothing could be read.
+func parseList[J, T any](verb string, out []byte, convert func(J) (T, error)) ([]T, error) { // any: two kinds of list
+	if !startsWith(out, '[') {
+		return nil, fmt.Errorf("dcv %s: %w: no JSON array", verb, ErrUnknownForm)
+	}
+	var entries []J
+	if err := decode(verb, out, &entries); err != nil {
+		return nil, err
+	}
+	list := make([]T, 0, len(entries))
+	var odd tally
+	for _, entry := range entries {
+		if value, err := convert(entry); err != nil {
+			odd.add(err)
+		} else {
+			list = append(list, value)
+		}
+	}
+	return list, odd.err(verb)
 }
 
 func parseSessions(out []byte) ([]Session, error) {
-	var list []jsonSession
-	if err := json.Unmarshal(out, &list); err != nil {
-		return nil, fmt.Errorf("dcv list-sessions: %w: %w", ErrUnknownForm, err)
-	}
-	sessions := make([]Session, 0, len(list))
-	for _, entry := range list {
-		s, err := entry.session()
-		if err != nil {
-			return nil, fmt.Errorf("dcv list-sessions: %w", err)
-		}
-		sessions = append(sessions, s)
-	}
-	return sessions, nil
+	return parseList("list-sessions", out, jsonSession.session)
+}
+
+func parseConnections(out []byte) ([]Connection, error) {
+	return parseList("list-connections", out, jsonConnection.connection)
 }
 
 func parseSession(out []byte) (Session, error) {
 	var entry jsonSession
-	if err := json.Unmarshal(out, &entry); err != nil {
-		return Session{}, fmt.Errorf("dcv describe-session: %w: %w", ErrUnknownForm, err)
+	if err := decode("describe-session", out, &entry); err != nil {
+		return Session{}, err
 	}
 	s, err := entry.session()
 	if err != nil {
@@ -177,23 +217,22 @@ func parseSession(out []byte) (Session, error) {
 	return s, nil
 }
 
-func parseConnections(out []byte) ([]Connection, error) {
-	var list []jsonConnection
-	if err := json.Unmarshal(out, &list); err != nil {
-		return nil, fmt.Errorf("dcv list-connections: %w: %w", ErrUnknownForm, err)
+// A tally counts the entries of a list that could not be read.
+type tally struct {
+	unread int
+	first  error
+}
+
+func (t *tally) add(err error) {
+	if t.unread++; t.first == nil {
+		t.first = err
 	}
-	connections := make([]Connection, 0, len(list))
-	for _, c := range list {
-		connections = append(connections, Connection{
-			ID:                  c.ID,
-			Username:            c.Username.value,
-			UserAgent:           c.UserAgent.value,
-			ClientMode:          strings.ToLower(c.ClientMode.value),
-			Transport:           strings.ToLower(c.Transport.value),
-			ConnectionTime:      c.ConnectionTime.value.Time,
-			FirstFrameTime:      c.FirstFrameTime.value.Time,
-			LastInteractionTime: c.LastInteractionTime.value.Time,
-		})
+}
+
+// err returns nil when every entry could be read.
+func (t *tally) err(verb string) error {
+	if t.unread == 0 {
+		return nil
 	}
-	return connections, nil
+	return fmt.Errorf("dcv %s: %w", verb, &PartialListError{Unread: t.unread, First: t.first})
 }

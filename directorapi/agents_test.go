@@ -296,3 +296,18 @@ func TestAnExpiredCertificateReportsNothingButMayRegister(t *testing.T) {
 	r := h.caller().post(t, dcvix.PathAgentRegister, dcvix.RegisterRequest{CSR: h.csr(t), GUID: h.guid, Hostname: h.name})
 	assert.Equal(t, http.StatusOK, r.status, "the handshake takes an expired certificate: %s", r.body)
 }
+
+func TestCardsAndTheLicenceOfAHostAreShownToTheAdmin(t *testing.T) {
+	s := directorapitest.NewServer(t)
+	h := approved(t, s, "ws1")
+	const gpus = `"gpus":[{"index":0,"model":"NVIDIA L4","driver":"550.54.15","usage":12.5,"encoder_usage":3,"used_memory":1,"total_memory":2,"temperature":41}]`
+	const licence = `"licence":{"mode":"demo","products":[{"product":"dcv","status":"licensed","checked_at":"2026-03-05T09:41:12Z","expires_at":null}]}`
+	body := `{"sessions":[],"stats":{"hostname":"ws1"},"tags":[],` + gpus + `,` + licence + `}`
+
+	r := h.caller().send(t, http.MethodPost, dcvix.PathAgentUpdate, []byte(body))
+
+	require.Equal(t, http.StatusOK, r.status, r.body)
+	list := loggedIn(t, s, dcvix.PathAdminLogin, directorapitest.Root).get(t, dcvix.PathServers)
+	assert.Contains(t, list.body, gpus)
+	assert.Contains(t, list.body, licence)
+}

@@ -61,7 +61,7 @@ func TestAGatewayFindsASessionByWhatItMayBeCalled(t *testing.T) {
 		"console-ws1":             {id: "console", server: "ws1.lab.example"},
 		"console-WS1.LAB.EXAMPLE": {id: "console", server: "ws1.lab.example"},
 		"console-ws2":             {err: session.ErrAmbiguous}, // somebody's session on ws3 bears the name: nobody is sent there
-		"a-b-ws2":                 {id: "a", server: "b-ws2"}, // there is a host of just that name
+		"a-b-ws2":                 {id: "a", server: "b-ws2"},  // there is a host of just that name
 		"a-b-ws2.lab.example":     {id: "a-b", server: "ws2.lab.example"},
 		"x-c-b":                   {err: session.ErrAmbiguous},
 		"a-b":                     {id: "a-b", server: "ws2.lab.example"},

@@ -20,9 +20,6 @@ const MaxSettings = 16
 // maxSetting is how many bytes a value has at most.
 const maxSetting = 1024
 
-// quality is the setting that launchers push before each connection.
-var quality = SettingName{Section: "display", Key: "quality"}
-
 // A SettingName names a parameter of a DCV server's configuration.
 type SettingName struct {
 	Section string // such as "display", or "session-management/defaults"
@@ -90,7 +87,7 @@ func (b *Broker) SetConfig(ctx context.Context, who Actor, server string, settin
 // userSetting returns the setting as it is pushed, if users may make it.
 func (b *Broker) userSetting(s dcvix.Setting) (dcvix.Setting, error) {
 	name := SettingName{Section: s.Section, Key: s.Key}
-	if name == quality {
+	if name.String() == "display/quality" { // launchers push it before each connection
 		low, high, ok := parsePair(s.Value)
 		if !ok || low > high || high > 100 {
 			return dcvix.Setting{}, fmt.Errorf("%s = %.80q is not two percentages in order, such as (30, 80): %w", name, s.Value, ErrForbidden)

@@ -30,6 +30,10 @@ type config struct {
 	dcvPath           string
 	dcvPort           int
 	updateInterval    time.Duration
+	idleTimeout       time.Duration
+	reapInterval      time.Duration
+	reapConsole       bool
+	reapForeign       bool
 	dataDir           string
 	registrationToken string
 	caFingerprint     string
@@ -48,8 +52,11 @@ func newConfig() *config {
 	s.List(&c.tags, "tags", "", "words that describe this host to the director, separated by commas")
 	c.dcvPathKey = s.Path(&c.dcvPath, "dcv_path", defaultDCVPath, "the dcv command; empty means where DCV installs it")
 	s.Int(&c.dcvPort, "dcv_port", 8443, "port on which the DCV server of this host takes viewers and browsers").Range(1, 65535)
-	s.Duration(&c.updateInterval, "update_interval", 30*time.Second, "time between reports; 0 turns them off").Check(checkInterval)
-	s.Reserved("reap_interval", "seconds between checks for idle sessions")
+	s.Duration(&c.updateInterval, "update_interval", 30*time.Second, "time between reports; 0 turns them off").Check(zeroOr(time.Second, "1s", "for no reports"))
+	s.Duration(&c.idleTimeout, "idle_timeout", 0, "how long a session may be without a client before it is closed; 0 means for ever").Check(zeroOr(time.Minute, "1m", "to close no idle session"))
+	s.Duration(&c.reapInterval, "reap_interval", time.Minute, "time between looks for idle sessions; 0 means that none is closed").Check(zeroOr(time.Second, "1s", "to close no idle session"))
+	s.Bool(&c.reapConsole, "reap_console", false, "close idle consoles too")
+	s.Bool(&c.reapForeign, "reap_foreign", false, "close idle sessions too that neither a director nor this agent created")
 	c.dataDirKey = s.Path(&c.dataDir, "data_dir", defaultDataDir(), "folder of the agent's identity: agent.guid, agent.key, agent.crt, ca.pem").Check(notEmpty)
 	s.Secret(&c.registrationToken, "registration_token", "", "token of a director that lets no host register without one")
 	s.String(&c.caFingerprint, "ca_fingerprint", "", "SHA-256 of the director's CA, which makes the first contact safe").Check(checkFingerprint)
@@ -75,11 +82,18 @@ func checkAddress(value string) error {
 	return nil
 }
 
-func checkInterval(value string) error {
-	if d, err := time.ParseDuration(value); err == nil && d > 0 && d < time.Second {
-		return fmt.Errorf("%s is too short: write 1s or more, or 0 for no reports", value)
+// zeroOr returns the check that a duration is 0, which means that, or long enough.
+func zeroOr(least time.Duration, written, zero string) func(string) error {
+	return func(value string) error {
+		d, err := time.ParseDuration(value)
+		if err != nil {
+			d, _ = time.ParseDuration(value + "s") // a bare number
+		}
+		if d > 0 && d < least {
+			return fmt.Errorf("%s is too short: write %s or more, or 0 %s", value, written, zero)
+		}
+		return nil
 	}
-	return nil
 }
 
 func notEmpty(value string) error {

@@ -120,6 +120,9 @@ func TestBadInputIsOneSentenceWithItsRemedy(t *testing.T) {
 		"no director":                {more: "director_host = ", code: 2, want: []string{"director_host", "neither a host name nor an address"}},
 		"a bad interval":             {more: "update_interval = often", code: 2, want: []string{"update_interval", "not a duration"}},
 		"too short an interval":      {more: "update_interval = 100ms", code: 2, want: []string{"update_interval", "1s or more"}},
+		"minutes taken for seconds":  {more: "idle_timeout = 30", code: 2, want: []string{"idle_timeout", "1m or more"}},
+		"too short an idle timeout":  {more: "idle_timeout = 59s", code: 2, want: []string{"idle_timeout", "1m or more, or 0 to close no idle session"}},
+		"too many looks":             {more: "reap_interval = 10ms", code: 2, want: []string{"reap_interval", "1s or more"}},
 		"a bad fingerprint":          {more: "ca_fingerprint = AB:CD", code: 2, want: []string{"ca_fingerprint", "32 pairs of hex digits"}},
 		"a bad host name":            {more: "hostname = my_host", code: 2, want: []string{"hostname", "my_host"}},
 		"a name as bind address":     {more: "bind_address = eth0", code: 2, want: []string{"bind_address", "10.0.0.5"}},
@@ -209,7 +212,7 @@ func TestDefaultConfigurationExplainsEveryKey(t *testing.T) {
 	require.NoError(t, err)
 	for _, want := range []string{
 		"director_host = 127.0.0.1", "director_port = 8445", "agent_port = 8446", "bind_address = 0.0.0.0", "tags =", "dcv_path = ", "dcv_port = 8443",
-		"update_interval = 30s", "data_dir = ", "registration_token =", "ca_fingerprint =", "hostname =", "level = info", "rotation = 2",
+		"update_interval = 30s", "idle_timeout = 0", "reap_interval = 1m", "reap_console = false", "reap_foreign = false", "data_dir = ", "registration_token =", "ca_fingerprint =", "hostname =", "level = info", "rotation = 2",
 	} {
 		assert.Contains(t, string(text), "#"+want)
 	}

@@ -91,10 +91,6 @@ func (c *config) agent(ctx context.Context, logger *slog.Logger) (*agentclient.A
 	if err != nil {
 		return nil, err
 	}
-	interval := c.updateInterval
-	if interval == 0 {
-		interval = -1 // off
-	}
 	directors := c.directors()
 	agent, err := agentclient.New(agentclient.Config{
 		DirectorURL:       directors[0],
@@ -106,17 +102,30 @@ func (c *config) agent(ctx context.Context, logger *slog.Logger) (*agentclient.A
 		BindAddress:       c.bindAddress,
 		DCVPort:           c.dcvPort,
 		Tags:              withPlatform(c.tags),
-		UpdateInterval:    interval,
+		UpdateInterval:    orOff(c.updateInterval),
+		IdleTimeout:       c.idleTimeout,
+		ReapInterval:      orOff(c.reapInterval),
+		ReapConsole:       c.reapConsole,
+		ReapForeign:       c.reapForeign,
 		RegistrationToken: c.registrationToken,
 		CAFingerprint:     c.caFingerprint,
 		DCV:               dcv,
 		Stats:             hostStats{},
+		GPUs:              newNVIDIA(),
 		Logger:            logger,
 	})
 	if err != nil {
 		return nil, cmdline.Usage(err)
 	}
 	return agent, nil
+}
+
+// orOff returns an interval as the library has it: in the configuration 0 is off.
+func orOff(interval time.Duration) time.Duration {
+	if interval == 0 {
+		return -1
+	}
+	return interval
 }
 
 // directors returns where the directors are called, at least one.

@@ -19,6 +19,9 @@ import (
 const (
 	connectPath  = "/fake/connect"
 	sessionsPath = "/fake/sessions"
+
+	// gatewayHeader names the gateway that a client comes through, for the page.
+	gatewayHeader = "Fake-Gateway"
 )
 
 type welcome struct {
@@ -32,50 +35,33 @@ type farewell struct {
 	Ended string `json:"ended"`
 }
 
-const (
-	// badTokensLimit is authentication-threshold of dcv.conf: so many bad tokens
-	// on one connection and the server drops it.
-	badTokensLimit = 3
-
-	// maxPerUser is max-connections-per-user of dcv.conf.
-	maxPerUser = 10
-
-	// lookEvery is how often a connection looks whether its session is still there.
-	lookEvery = 100 * time.Millisecond
-)
+// lookEvery is how often a connection looks whether its session is still there.
+const lookEvery = 100 * time.Millisecond
 
 // badTokensKey finds the count of bad tokens of a TCP connection.
 type badTokensKey struct{}
-
-// A refusal is what a client hears instead of a welcome.
-type refusal struct {
-	status int
-	text   string
-}
-
-func (r *refusal) Error() string { return r.text }
 
 func (s *Server) connect(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, 64<<10)
 	session, token := r.PostFormValue("session"), r.PostFormValue("token")
 	logger := s.cfg.Logger.With(slog.String("session", cut(session)), slog.String("client_address", r.RemoteAddr))
 
-	user, err := s.authenticate(r, session, token)
+	state, err := s.cfg.DCV.State()
+	if err != nil {
+		refuse(w, r, logger, err)
+		return
+	}
+	user, err := s.authenticate(r, state, session, token)
 	if err != nil {
 		logger.WarnContext(r.Context(), "client refused", slog.String("reason", err.Error()))
-		dropAfterBadTokens(w, r)
+		dropAfterBadTokens(w, r, state)
 		http.Error(w, "The token was not accepted.", http.StatusUnauthorized)
 		return
 	}
 	logger = logger.With(slog.String("user", cut(user)))
 	hello, id, err := s.enter(r, session, user)
 	if err != nil {
-		logger.WarnContext(r.Context(), "client refused", slog.String("reason", err.Error()))
-		status, text := http.StatusInternalServerError, "The fake DCV server cannot keep its state."
-		if no, ok := errors.AsType[*refusal](err); ok {
-			status, text = no.status, no.text
-		}
-		http.Error(w, text, status)
+		refuse(w, r, logger, err)
 		return
 	}
 	logger.InfoContext(r.Context(), "client connected", slog.Uint64("connection", id))
@@ -86,19 +72,25 @@ func (s *Server) connect(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (s *Server) authenticate(r *http.Request, session, token string) (string, error) {
+func refuse(w http.ResponseWriter, r *http.Request, logger *slog.Logger, err error) {
+	logger.WarnContext(r.Context(), "client refused", slog.String("reason", err.Error()))
+	no := asRefusal(err)
+	http.Error(w, no.text, no.status)
+}
+
+func (s *Server) authenticate(r *http.Request, state State, session, token string) (string, error) {
 	if session == "" || token == "" {
 		return "", errors.New("the client showed no session or no token")
-	}
-	state, err := s.cfg.DCV.State()
-	if err != nil {
-		return "", err
 	}
 	host, err := state.Profile.release()
 	if err != nil {
 		return "", err
 	}
-	return s.verifier.verify(r.Context(), question{
+	v, err := s.settle(state)
+	if err != nil {
+		return "", err
+	}
+	return v.verify(r.Context(), question{
 		session: session, token: token, client: r.RemoteAddr,
 		userAgent: fmt.Sprintf("DCV/%s (r%d)", host.version, host.build),
 	})
@@ -106,9 +98,13 @@ func (s *Server) authenticate(r *http.Request, session, token string) (string, e
 
 // dropAfterBadTokens makes the answer the last one of its TCP connection when it
 // is one bad token too many.
-func dropAfterBadTokens(w http.ResponseWriter, r *http.Request) {
+func dropAfterBadTokens(w http.ResponseWriter, r *http.Request, state State) {
 	count, ok := r.Context().Value(badTokensKey{}).(*atomic.Int32)
-	if ok && count.Add(1) >= badTokensLimit {
+	if !ok {
+		return
+	}
+	set, err := state.settings()
+	if err != nil || int(count.Add(1)) >= set.threshold() {
 		w.Header().Set("Connection", "close")
 	}
 }
@@ -118,50 +114,24 @@ func (s *Server) enter(r *http.Request, id, user string) (welcome, uint64, error
 	var hello welcome
 	var connection uint64
 	err := s.cfg.DCV.Update(func(state *State) error {
-		session, err := state.admit(id, user)
+		h, err := state.hostFor("", s.cfg.Now())
+		if err != nil {
+			return err
+		}
+		session, err := state.admit(h, id, user)
 		if err != nil {
 			return err
 		}
 		state.LastConnection++
 		connection = state.LastConnection
 		session.Connections = append(session.Connections, Connection{
-			ID: connection, User: user, Address: r.RemoteAddr, UserAgent: cut(r.UserAgent()), ConnectionTime: s.cfg.Now(),
+			ID: connection, User: user, Address: r.RemoteAddr, Gateway: cut(r.Header.Get(gatewayHeader)),
+			UserAgent: cut(r.UserAgent()), ConnectionTime: s.cfg.Now(),
 		})
 		hello = welcome{User: user, Session: id, Type: session.Type, Host: s.cfg.Name}
 		return nil
 	})
 	return hello, connection, err
-}
-
-// admit returns the session that the user may enter: by default permissions its
-// owner may, and nobody else.
-func (s *State) admit(id, user string) (*Session, error) {
-	host, err := s.Profile.release()
-	if err != nil {
-		return nil, err
-	}
-	session, ok := s.Session(id)
-	if !ok {
-		return nil, &refusal{http.StatusNotFound, fmt.Sprintf("The session %s is not available.", cut(id))}
-	}
-	if !host.sameUser(session.Owner, user) {
-		return nil, &refusal{http.StatusForbidden, fmt.Sprintf("The user %s may not enter this session.", cut(user))}
-	}
-	if limit := session.MaxConcurrentClients; limit > 0 && len(session.Connections) >= limit {
-		return nil, &refusal{http.StatusConflict, "The session has as many clients as it may have."}
-	}
-	mine := 0
-	for _, other := range s.Sessions {
-		for _, c := range other.Connections {
-			if host.sameUser(c.User, user) {
-				mine++
-			}
-		}
-	}
-	if mine >= maxPerUser {
-		return nil, &refusal{http.StatusConflict, "The user has as many connections as one may have."}
-	}
-	return session, nil
 }
 
 // hold keeps a connection until the client leaves or the server ends it, and

@@ -1,13 +1,10 @@
 package dcvclitest
 
 import (
-	"bytes"
-	"context"
-	"errors"
 	"fmt"
-	"io"
-	"math"
-	"strings"
+	"maps"
+	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -17,50 +14,108 @@ import (
 // Config says what a [DCV] is. The zero value is a Linux host of the newest
 // release without a session, kept in memory.
 type Config struct {
-	Dir     string           // where to keep the state for other processes, made when missing; "" means in memory
-	Profile Profile          // "" means what the state in Dir says, else [Linux2025]
-	Now     func() time.Time // nil means time.Now
+	Dir      string            // where to keep the state for other processes, made when missing; "" means in memory
+	Profile  Profile           // "" means what the state in Dir says, else [Linux2025]
+	Caller   string            // the account that runs the command; "" means root, on Windows Administrator
+	ConfFile string            // dcv.conf of the host, read when it is needed; "" means what the state in Dir says, else none
+	Settings map[string]string // "section/key" to GVariant text, as set-config would make them, over ConfFile
+	Now      func() time.Time  // nil means time.Now
 }
 
 // A DCV is the fake of a host that runs DCV, as its dcv command shows it. It is
 // safe for concurrent use, also by several processes when it has a directory.
 type DCV struct {
-	now func() time.Time
+	now    func() time.Time
+	caller string
+	keeper *keeper
+}
 
+// keeper has the state of a host.
+type keeper struct {
 	mu    sync.Mutex // guards store
 	store store
 }
 
 var _ dcvcli.Runner = (*DCV)(nil)
 
-// New returns a DCV. It starts nothing, and touches Dir only to note a profile.
+// New returns a DCV. It starts nothing, and touches Dir only to note what cfg
+// says of the host. With settings that have create-session=true a host without a
+// session gets its automatic console session, "console".
 func New(cfg Config) (*DCV, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	d := &DCV{now: cfg.Now, store: &memory{}}
+	d := &DCV{now: cfg.Now, caller: cfg.Caller, keeper: &keeper{store: &memory{}}}
 	if cfg.Dir != "" {
-		d.store = directory{path: cfg.Dir}
+		d.keeper.store = directory{path: cfg.Dir}
 	}
-	if cfg.Profile == "" {
+	if cfg.Profile == "" && cfg.ConfFile == "" && cfg.Settings == nil {
 		return d, nil
 	}
-	if _, err := cfg.Profile.release(); err != nil {
-		return nil, fmt.Errorf("fake dcv: %w", err)
-	}
-	return d, d.Update(func(s *State) error {
+	return d, d.Update(func(s *State) error { return s.configure(cfg) })
+}
+
+// configure notes what cfg says of the host.
+func (s *State) configure(cfg Config) error {
+	if cfg.Profile != "" {
 		s.Profile = cfg.Profile
-		return nil
+	}
+	if cfg.ConfFile != "" {
+		file, err := filepath.Abs(cfg.ConfFile) // commands may run elsewhere
+		if err != nil {
+			return fmt.Errorf("fake dcv: %w", err)
+		}
+		s.ConfFile = file
+	}
+	if s.Config == nil && cfg.Settings != nil {
+		s.Config = map[string]string{}
+	}
+	maps.Copy(s.Config, cfg.Settings)
+	h, err := s.hostFor("", cfg.Now())
+	if err != nil {
+		return fmt.Errorf("fake dcv: %w", err)
+	}
+	s.automaticConsole(h)
+	return nil
+}
+
+// As returns the same host as another account sees it; "" is root, on Windows
+// Administrator.
+func (d *DCV) As(caller string) *DCV {
+	return &DCV{now: d.now, caller: caller, keeper: d.keeper}
+}
+
+// Restart does what a restart of the service does: clients are disconnected,
+// virtual sessions are gone (seen in use; nothing is known of consoles, which
+// stay), settings that wait for a restart hold, and a host without a session gets
+// its automatic console session.
+func (d *DCV) Restart() error {
+	return d.Update(func(s *State) error {
+		s.Sessions = slices.DeleteFunc(s.Sessions, func(session Session) bool { return session.Type == "virtual" })
+		s.Restarts++
+		return s.start(d.now())
 	})
+}
+
+// start does what the start of a server does: nobody is connected, and a host
+// without a session gets its automatic console session.
+func (s *State) start(now time.Time) error {
+	h, err := s.hostFor("", now)
+	if err != nil {
+		return err
+	}
+	s.disconnectAll(now)
+	s.automaticConsole(h)
+	return nil
 }
 
 // Update changes the state in one step: what change does is kept unless it
 // returns an error, which Update returns. No command runs meanwhile, so change
 // must not run one.
 func (d *DCV) Update(change func(*State) error) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.store.change(func(s *State) error {
+	d.keeper.mu.Lock()
+	defer d.keeper.mu.Unlock()
+	return d.keeper.store.change(func(s *State) error {
 		if s.Profile == "" {
 			s.Profile = Linux2025
 		}
@@ -83,102 +138,4 @@ func (d *DCV) State() (State, error) {
 		return nil
 	})
 	return state, err
-}
-
-// Run implements [dcvcli.Runner]: it does what "dcv args…" does. A command that
-// fails gives a [*dcvcli.CommandError].
-func (d *DCV) Run(ctx context.Context, args ...string) ([]byte, error) {
-	var stdout, stderr bytes.Buffer
-	code := d.exec(ctx, args, output{&stdout, &stderr})
-	if ctx.Err() != nil {
-		return nil, context.Cause(ctx)
-	}
-	if code != 0 {
-		name := ""
-		if len(args) > 0 {
-			name = args[0]
-		}
-		line, _, _ := strings.Cut(stderr.String(), "\n")
-		return nil, &dcvcli.CommandError{Verb: name, ExitCode: code, Stderr: line}
-	}
-	return stdout.Bytes(), nil
-}
-
-// Main is the dcv command as a whole: it obeys args, without the name of the
-// command, on the DCV whose state is in dir, and returns the exit status. A test
-// binary that is started under the name dcv calls it from its TestMain.
-func Main(dir string, args []string, stdout, stderr io.Writer) int {
-	out := output{stdout, stderr}
-	d, err := New(Config{Dir: dir})
-	if err != nil {
-		return out.fail(err)
-	}
-	return d.exec(context.Background(), args, out)
-}
-
-// output is where a command prints. What it cannot print is lost, as with any
-// command whose reader left.
-type output struct{ stdout, stderr io.Writer }
-
-func (o output) fail(err error) int {
-	_, _ = fmt.Fprintf(o.stderr, "fake dcv: %v\n", err)
-	return 1
-}
-
-// killed is the exit status that a shell reports of a command that SIGKILL ended.
-const killed = 137
-
-// exec runs one command and returns its exit status.
-func (d *DCV) exec(ctx context.Context, args []string, out output) int {
-	state, err := d.State()
-	if err != nil {
-		return out.fail(err)
-	}
-	faults := state.Faults
-	wait := faults.Slow
-	if faults.Hang {
-		wait = forever
-	}
-	switch {
-	case !sleep(ctx, wait):
-		return out.fail(context.Cause(ctx))
-	case faults.Crash:
-		return killed
-	case faults.Down:
-		return out.fail(errors.New("the server cannot be reached"))
-	}
-	if faults.Warning != "" {
-		_, _ = fmt.Fprintln(out.stderr, faults.Warning)
-	}
-	var answer []byte
-	err = d.Update(func(s *State) (err error) {
-		answer, err = obey(s, d.now(), args)
-		return err
-	})
-	switch {
-	case err != nil:
-		return out.fail(err)
-	case faults.CrashAfter:
-		return killed
-	case faults.FailDone:
-		return out.fail(errors.New("something went wrong afterwards"))
-	}
-	_, _ = out.stdout.Write(faults.spoil(answer))
-	return 0
-}
-
-// forever is longer than anybody waits.
-const forever = math.MaxInt64
-
-// sleep reports whether it could sleep to the end.
-func sleep(ctx context.Context, d time.Duration) bool {
-	if d <= 0 {
-		return true
-	}
-	select {
-	case <-time.After(d):
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

@@ -44,6 +44,7 @@ func cloneSessions(sessions []Session) []Session {
 	c := slices.Clone(sessions)
 	for i := range c {
 		c[i].Connections = slices.Clone(c[i].Connections)
+		c[i].Layout = slices.Clone(c[i].Layout)
 	}
 	return c
 }

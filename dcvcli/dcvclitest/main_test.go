@@ -1,8 +1,10 @@
 package dcvclitest_test
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -71,4 +73,39 @@ func set(t testing.TB, dcv *dcvclitest.DCV, faults dcvclitest.Faults) {
 func testLogger(t testing.TB) *slog.Logger {
 	t.Helper()
 	return slog.New(slog.NewTextHandler(t.Output(), nil))
+}
+
+// listen returns a listener on a free port.
+func listen(t testing.TB) net.Listener {
+	t.Helper()
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	return listener
+}
+
+// runs is what a server and a gateway have in common.
+type runs interface {
+	Run(ctx context.Context) error
+}
+
+// serving runs a server until the test ends.
+func serving(t testing.TB, server runs) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- server.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		require.NoError(t, <-ended)
+	})
+}
+
+// run runs a DCV server until the test ends and returns its port.
+func run(t testing.TB, cfg dcvclitest.ServerConfig) (port int) {
+	t.Helper()
+	cfg.Listener, cfg.Logger = listen(t), testLogger(t)
+	server, err := dcvclitest.NewServer(cfg)
+	require.NoError(t, err)
+	serving(t, server)
+	return cfg.Listener.Addr().(*net.TCPAddr).Port
 }

@@ -52,7 +52,11 @@ func (s *Server) sessions(w http.ResponseWriter, r *http.Request) {
 	for _, session := range state.Sessions {
 		line := row{ID: session.ID, Type: session.Type, Owner: session.Owner, Clients: []string{}}
 		for _, c := range session.Connections {
-			line.Clients = append(line.Clients, c.User+" from "+c.Address)
+			client := c.User + " from " + c.Address
+			if c.Gateway != "" {
+				client += ", the gateway " + c.Gateway
+			}
+			line.Clients = append(line.Clients, client)
 		}
 		list.Sessions = append(list.Sessions, line)
 	}

@@ -8,20 +8,20 @@ import (
 )
 
 // sessionJSON has the keys of list-sessions and describe-session in the order in
-// which the command prints them.
+// which the command prints them. Optional ones are pointers.
 type sessionJSON struct {
 	ID                    string        `json:"id"`
 	Owner                 string        `json:"owner"`
-	User                  string        `json:"user"`
-	Name                  string        `json:"name,omitempty"`
+	User                  *string       `json:"user,omitempty"`
+	Name                  *string       `json:"name,omitempty"`
 	NumOfConnections      int           `json:"num-of-connections"`
 	CreationTime          *string       `json:"creation-time"`
 	LastDisconnectionTime *string       `json:"last-disconnection-time"`
 	Licenses              []licenceJSON `json:"licenses"`
-	LicensingMode         string        `json:"licensing-mode"`
+	LicensingMode         *string       `json:"licensing-mode,omitempty"`
 	StorageRoot           string        `json:"storage-root"`
 	Type                  string        `json:"type"`
-	Status                string        `json:"status"`
+	Status                *string       `json:"status,omitempty"`
 	X11Display            string        `json:"x11-display"`
 	X11Authority          string        `json:"x11-authority"`
 	DisplayLayout         []displayJSON `json:"display-layout,omitempty"`
@@ -42,10 +42,7 @@ type licenceJSON struct {
 }
 
 type displayJSON struct {
-	Width  int `json:"width"`
-	Height int `json:"height"`
-	X      int `json:"x"`
-	Y      int `json:"y"`
+	Display
 
 	Extra *extraJSON `json:"fake-unknown-key,omitempty"`
 }
@@ -63,35 +60,50 @@ type connectionJSON struct {
 	Extra               *extraJSON `json:"fake-unknown-key,omitempty"`
 }
 
-// describe returns the session as the command shows it: an evaluation licence of
-// 30 days, six digits of every second, and "" for never.
+// describe returns the session as the command shows it: the keys that were seen
+// in use or, for [DocLiteral], those of the documented sample.
 func (h host) describe(s Session) sessionJSON {
-	status, mode := "licensed", "demo"
-	if h.faults.UpperCase {
-		status, mode = "LICENSED", "DEMO"
-	}
 	d := sessionJSON{
-		ID: s.ID, Owner: s.Owner, User: s.User, Name: s.Name,
+		ID: s.ID, Owner: s.Owner,
 		NumOfConnections:      len(s.Connections),
 		CreationTime:          h.stamp(s.CreationTime),
 		LastDisconnectionTime: h.stamp(s.LastDisconnectionTime),
-		Licenses: []licenceJSON{{
-			Product: "dcv", Status: status, CheckTimestamp: h.stamp(h.now),
-			ExpirationDate: s.CreationTime.UTC().Truncate(24*time.Hour).AddDate(0, 0, 30).Format(time.RFC3339),
-			Extra:          h.extra(),
-		}},
-		LicensingMode: mode,
-		StorageRoot:   s.StorageRoot,
-		Type:          s.Type,
-		Status:        "created",
-		X11Display:    s.X11Display,
-		X11Authority:  s.X11Authority,
-		Extra:         h.extra(),
+		Licenses:              []licenceJSON{h.licence("dcv", s)},
+		StorageRoot:           s.StorageRoot,
+		Type:                  s.Type,
+		X11Display:            s.X11Display,
+		X11Authority:          s.X11Authority,
+		Extra:                 h.extra(),
 	}
-	if s.Type == "virtual" {
-		d.DisplayLayout = []displayJSON{{Width: 1024, Height: 768, Extra: h.extra()}}
+	for _, head := range s.layout() {
+		d.DisplayLayout = append(d.DisplayLayout, displayJSON{head, h.extra()})
 	}
+	if s.Name != "" || h.literal {
+		d.Name = &s.Name
+	}
+	if h.literal {
+		d.Licenses = append(d.Licenses, h.licence("dcv-gl", s))
+		return d
+	}
+	mode := "demo"
+	if h.faults.UpperCase {
+		mode = "DEMO"
+	}
+	d.User, d.Status, d.LicensingMode = &s.User, new("created"), &mode
 	return d
+}
+
+// licence returns an evaluation licence of 30 days.
+func (h host) licence(product string, s Session) licenceJSON {
+	status := "licensed"
+	if h.faults.UpperCase {
+		status = "LICENSED"
+	}
+	return licenceJSON{
+		Product: product, Status: status, CheckTimestamp: h.stamp(h.now),
+		ExpirationDate: s.CreationTime.UTC().Truncate(24*time.Hour).AddDate(0, 0, 30).Format(time.RFC3339),
+		Extra:          h.extra(),
+	}
 }
 
 func (h host) describeConnection(c Connection) connectionJSON {
@@ -110,7 +122,8 @@ func (h host) extra() *extraJSON {
 	return &extraJSON{Nested: []*extraJSON{nil, {}}}
 }
 
-// stamp returns a time as JSON shows it; nil is null.
+// stamp returns a time as JSON shows it: six digits of every second, and "" for
+// never. nil is null.
 func (h host) stamp(t time.Time) *string {
 	layout := "2006-01-02T15:04:05.000000Z"
 	switch {
@@ -118,7 +131,7 @@ func (h host) stamp(t time.Time) *string {
 		return nil
 	case t.IsZero():
 		return new("")
-	case h.faults.NoFraction:
+	case h.faults.NoFraction || h.literal:
 		layout = "2006-01-02T15:04:05Z"
 	}
 	return new(t.UTC().Format(layout))

@@ -8,24 +8,31 @@ import (
 
 // State is all that a [DCV] knows. [DCV.Update] changes it.
 type State struct {
-	Profile        Profile           `json:"profile"`
-	Sessions       []Session         `json:"sessions"`
-	Config         map[string]string `json:"config"` // "section/key" to the GVariant text of set-config
-	Faults         Faults            `json:"faults"`
-	LastConnection uint64            `json:"lastConnection"` // id given last
-	Displays       int               `json:"displays"`       // X11 display number given last
-	Past           []Past            `json:"past,omitempty"` // oldest first; the DCV writes it itself
+	Profile        Profile             `json:"profile"`
+	Sessions       []Session           `json:"sessions"`
+	ConfFile       string              `json:"confFile"` // dcv.conf to read; "" means none
+	Config         map[string]string   `json:"config"`   // "section/key" to the GVariant text of set-config, over what ConfFile says
+	OSGroups       map[string][]string `json:"osGroups"` // members of the groups of the operating system, for permissions
+	Licences       int                 `json:"licences"` // sessions that may be there at once, in floating licences; 0 means no limit
+	Faults         Faults              `json:"faults"`
+	Restarts       int                 `json:"restarts"`       // how often [DCV.Restart] was called
+	LastConnection uint64              `json:"lastConnection"` // id given last
+	Displays       int                 `json:"displays"`       // X11 display number given last
+	Past           []Past              `json:"past,omitempty"` // oldest first; the DCV writes it itself
 }
 
 // A Session is a desktop of a [DCV].
 type Session struct {
 	ID                    string       `json:"id"`
+	Creator               string       `json:"creator"` // who ran create-session: others but administrators do not see it; "" means the server itself
 	Owner                 string       `json:"owner"`
 	User                  string       `json:"user"`
 	Name                  string       `json:"name"`
 	Type                  string       `json:"type"` // "console" or "virtual"
 	StorageRoot           string       `json:"storageRoot"`
-	MaxConcurrentClients  int          `json:"maxConcurrentClients"` // 0 means no limit
+	Permissions           string       `json:"permissions"`          // text of a permissions file; "" means the server's default: the owner may do everything
+	MaxConcurrentClients  int          `json:"maxConcurrentClients"` // 0 means what the settings say, by default no limit; -1 means none
+	Layout                []Display    `json:"layout"`               // nil means one head for a virtual session and none for a console
 	X11Display            string       `json:"x11Display"`
 	X11Authority          string       `json:"x11Authority"`
 	CreationTime          time.Time    `json:"creationTime"`
@@ -38,7 +45,8 @@ type Session struct {
 type Connection struct {
 	ID             uint64    `json:"id"`
 	User           string    `json:"user"`
-	Address        string    `json:"address"` // ip:port, for people: DCV does not print it
+	Address        string    `json:"address"`           // ip:port, for people: DCV does not print it
+	Gateway        string    `json:"gateway,omitempty"` // the [Gateway] that the client came through, for people; "" means none
 	UserAgent      string    `json:"userAgent"`
 	ConnectionTime time.Time `json:"connectionTime"`
 }
@@ -97,5 +105,9 @@ func (s *State) clone() State {
 		c.Past[i].Sessions = cloneSessions(c.Past[i].Sessions)
 	}
 	c.Config = maps.Clone(s.Config)
+	c.OSGroups = maps.Clone(s.OSGroups)
+	for group, members := range c.OSGroups {
+		c.OSGroups[group] = slices.Clone(members)
+	}
 	return c
 }

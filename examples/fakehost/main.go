@@ -1,16 +1,19 @@
 // Fakehost is a host with Amazon DCV and a person's DCV viewer, for
-// demonstrations and end-to-end tests on a machine that has neither. It is three
-// programs in one:
+// demonstrations and end-to-end tests on a machine that has neither, and a
+// gateway between them. It is four programs in one:
 //
 //	fakehost dcv ARG…            the dcv command
 //	fakehost serve FLAG…         the DCV server
+//	fakehost gateway FLAG…       the DCV Connection Gateway
 //	fakehost viewer FLAG… FILE   the DCV viewer
 //
 // Started under the name dcv or dcvviewer, as through a symbolic link, it is
 // that program at once. The command keeps its sessions in the directory that the
 // environment variable FAKEDCV_STATE names, and else in the directory "state"
 // beside the name it was started under, so that an agent whose dcv_path is
-// /run/ws1/dcv and a server started with --state /run/ws1/state are one host.
+// /run/ws1/dcv and a server started with --state /run/ws1/state are one host. The
+// command is run by root or, on a Windows profile, Administrator, unless the
+// environment variable FAKEDCV_USER names another account.
 //
 // Package dcvcli/dcvclitest has what the fake can do, and a library user's tests
 // need no more than that package.
@@ -33,6 +36,7 @@ import (
 const usage = `usage:
   fakehost dcv ARG...           the dcv command, on the state in $FAKEDCV_STATE or else beside its own name
   fakehost serve FLAG...        the DCV server; -h lists its flags
+  fakehost gateway FLAG...      the DCV Connection Gateway; -h lists its flags
   fakehost viewer FLAG... FILE  the DCV viewer on a connection file; -h lists its flags
 `
 
@@ -46,6 +50,8 @@ func main() {
 		code = dcv(os.Args[0], args)
 	case "serve":
 		code = report(os.Stderr, serve(ctx, args))
+	case "gateway":
+		code = report(os.Stderr, gateway(ctx, args))
 	case "viewer":
 		code = report(os.Stderr, viewer(ctx, args))
 	default:
@@ -83,7 +89,11 @@ func dcv(self string, args []string) int {
 	if err != nil {
 		return report(os.Stderr, err)
 	}
-	return dcvclitest.Main(dir, args, os.Stdout, os.Stderr)
+	host, err := dcvclitest.New(dcvclitest.Config{Dir: dir, Caller: os.Getenv("FAKEDCV_USER")})
+	if err != nil {
+		return report(os.Stderr, err)
+	}
+	return host.Exec(args, os.Stdout, os.Stderr)
 }
 
 // stateDir does not follow links: each link named dcv is a host of its own.

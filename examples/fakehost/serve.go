@@ -19,6 +19,8 @@ func serve(ctx context.Context, args []string) error {
 	name := flags.String("name", "localhost", "name of the host")
 	listen := flags.String("listen", "127.0.0.1:8443", "address and port")
 	profile := flags.String("profile", "", "release and platform, such as 2025.0-windows (default: what the state says)")
+	confFile := flags.String("dcv-conf", "", "the host's dcv.conf, read as it changes; what it says goes before the flags (default: none)")
+	restarts := flags.Bool("restart", false, "begin as after a restart of the service: virtual sessions are gone")
 	verifier := flags.String("verifier", "", "URL that says whose token it is (auth-token-verifier)")
 	timeout := flags.Duration("verifier-timeout", 0, "how long to wait for it (default 100s)")
 	caFile := flags.String("ca-file", "", "PEM of the CA that signs its certificate; may come later (default: the system's)")
@@ -40,7 +42,7 @@ func serve(ctx context.Context, args []string) error {
 		return err
 	}
 	server, err := dcvclitest.NewServer(dcvclitest.ServerConfig{
-		Name: *name, DCV: dcv, Listener: listener,
+		Name: *name, DCV: dcv, Listener: listener, ConfFile: *confFile, RestartsDCV: *restarts,
 		VerifierURL: *verifier, VerifierTimeout: *timeout, CAFile: *caFile, NoTLSStrict: *noTLSStrict,
 		Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)).With(slog.String("host", *name)),
 	})
