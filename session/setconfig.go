@@ -98,8 +98,8 @@ func (b *Broker) userSetting(s dcvix.Setting) (dcvix.Setting, error) {
 	switch {
 	case !slices.Contains(b.cfg.UserSettings, name):
 		return dcvix.Setting{}, fmt.Errorf("setting %.200q of users: %w", name.String(), ErrForbidden)
-	case len(s.Value) > maxSetting || !utf8.ValidString(s.Value) || strings.ContainsFunc(s.Value, unicode.IsControl):
-		return dcvix.Setting{}, fmt.Errorf("value of %s: up to %d bytes on one line are taken: %w", name, maxSetting, ErrForbidden)
+	case s.Value == "" || len(s.Value) > maxSetting || !utf8.ValidString(s.Value) || strings.ContainsFunc(s.Value, unicode.IsControl):
+		return dcvix.Setting{}, fmt.Errorf("value of %s: 1 to %d bytes on one line are taken: %w", name, maxSetting, ErrForbidden)
 	}
 	return s, nil
 }

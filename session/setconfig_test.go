@@ -40,6 +40,7 @@ func TestUsersSetWhatIsListedOnHostsThatTheyMayUse(t *testing.T) {
 		"another key behind":     {"alice", "ws1", append(qualityOf("(1, 2)"), dcvix.Setting{Section: "security", Key: "authentication", Value: "'none'"}), nil, session.ErrForbidden},
 		"the slash elsewhere":    {"alice", "ws1", []dcvix.Setting{{Section: "session-management", Key: "defaults/permissions-file", Value: "''"}}, nil, session.ErrForbidden},
 		"a line break":           {"alice", "ws1", []dcvix.Setting{{Section: "display", Key: "target-fps", Value: "3\n0"}}, nil, session.ErrForbidden},
+		"an empty value":         {"alice", "ws1", []dcvix.Setting{{Section: "display", Key: "target-fps"}}, nil, session.ErrForbidden},
 		"a long value":           {"alice", "ws1", []dcvix.Setting{{Section: "display", Key: "target-fps", Value: strings.Repeat("9", 1025)}}, nil, session.ErrForbidden},
 		"nothing":                {"alice", "ws1", nil, nil, session.ErrInvalid},
 		"too many":               {"alice", "ws1", make([]dcvix.Setting, 17), nil, session.ErrInvalid},
