@@ -1,6 +1,7 @@
 package directorapi
 
 import (
+	"bytes"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -14,13 +15,18 @@ import (
 	"github.com/dcvix/dcvix/session"
 )
 
-// verdict is what a DCV server wants to hear ("External authentication" in the
-// Amazon DCV administrator guide).
-type verdict struct {
-	XMLName  xml.Name `xml:"auth"`
-	Result   string   `xml:"result,attr"`
-	Username string   `xml:"username,omitempty"`
-	Message  string   `xml:"message,omitempty"`
+// What a DCV server wants to hear ("External authentication" in the Amazon DCV
+// administrator guide).
+const verdictNo = `<auth result="no"><message>The token is not accepted.</message></auth>`
+
+func verdictYes(user dcvix.Username) ([]byte, error) {
+	var b bytes.Buffer
+	b.WriteString(`<auth result="yes"><username>`)
+	if err := xml.EscapeText(&b, []byte(user)); err != nil {
+		return nil, err
+	}
+	b.WriteString(`</username></auth>`)
+	return b.Bytes(), nil
 }
 
 // verifyToken is DCV's external authenticator: a DCV server was shown a session
@@ -33,19 +39,17 @@ func (s *Server) verifyToken(c echo.Context) error {
 		return malformed("The request is not a form.")
 	}
 	form := c.Request().PostForm
-	answer := verdict{Result: "no", Message: "The token is not accepted."}
 	claims, err := s.cfg.Tokens.Open(form.Get("authenticationToken"), token.Connection)
 	if err != nil {
 		err = fmt.Errorf("%w: %w", errBadToken, err)
 	} else {
 		err = s.entitled(c, claims, dcvix.SessionID(form.Get("sessionId")))
 	}
-	if err == nil {
-		answer = verdict{Result: "yes", Username: string(claims.User)}
-	} else {
+	if err != nil {
 		s.unverified(c, claims, err)
+		return c.Blob(http.StatusOK, "text/xml", []byte(verdictNo))
 	}
-	body, err := xml.Marshal(answer)
+	body, err := verdictYes(claims.User)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -36,10 +37,7 @@ var errTwoOrigins = errors.New("X-Forwarded-For and Forwarded name different add
 // A proxy extends one of the two headers and passes on the other as it came. We
 // cannot know which, so two that differ are an error.
 func (p proxies) origin(r *http.Request) (netip.Addr, error) {
-	peer, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return netip.Addr{}, nil
-	}
+	peer, _ := netip.ParseAddrPort(r.RemoteAddr) // invalid when it has none
 	from := peer.Addr().Unmap().WithZone("")
 	if !within(p, from) {
 		return from, nil
@@ -62,8 +60,8 @@ func (p proxies) origin(r *http.Request) (netip.Addr, error) {
 // that is no proxy. What is no address ends it at the hop that passed it on.
 func (p proxies) last(hop netip.Addr, lines []string, parse func(string) (netip.Addr, bool)) netip.Addr {
 	hops := 0
-	for i := len(lines) - 1; i >= 0; i-- {
-		for rest, more := lines[i], true; more; {
+	for _, line := range slices.Backward(lines) {
+		for rest, more := line, true; more; {
 			comma := strings.LastIndexByte(rest, ',')
 			element := strings.Trim(rest[comma+1:], " \t")
 			rest, more = rest[:max(comma, 0)], comma >= 0

@@ -112,11 +112,10 @@ func (r route) check() error {
 }
 
 func (r route) limit() int64 {
-	switch r.access {
-	case accessNone, accessDCV, accessGateway:
-		return limitStranger
+	if r.access == accessUser || r.access == accessAdmin || r.access == accessAgent {
+		return limitKnown
 	}
-	return limitKnown
+	return limitStranger
 }
 
 // echoPath turns {id} into :id.

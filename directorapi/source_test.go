@@ -24,7 +24,7 @@ import (
 
 // The hosts of a test have these addresses to the name server; reports came from
 // 127.0.0.1.
-var lookups = map[string][]netip.Addr{ //nolint:gochecknoglobals // never written
+var lookups = map[string][]netip.Addr{
 	"ws1": {netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("2001:db8::1")},
 	"ws2": {netip.MustParseAddr("10.0.0.2")},
 }
