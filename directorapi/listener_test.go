@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -212,4 +213,44 @@ func TestAHeaderBeyondTheLimitIsRefused(t *testing.T) {
 	answer := make([]byte, 64)
 	n, _ := io.ReadFull(conn, answer)
 	assert.True(t, bytes.HasPrefix(answer[:n], []byte("HTTP/1.1 431 ")), "%s", answer[:n])
+}
+
+// arrivals is a listener at which connections from chosen addresses arrive.
+type arrivals []string
+
+func (a *arrivals) Accept() (net.Conn, error) {
+	if len(*a) == 0 {
+		return nil, net.ErrClosed
+	}
+	from := net.TCPAddrFromAddrPort(netip.MustParseAddrPort((*a)[0]))
+	*a = (*a)[1:]
+	here, there := net.Pipe()
+	_ = there.Close()
+	return arrival{here, from}, nil
+}
+
+func (*arrivals) Close() error   { return nil }
+func (*arrivals) Addr() net.Addr { return &net.TCPAddr{} }
+
+type arrival struct {
+	net.Conn
+
+	from net.Addr
+}
+
+func (a arrival) RemoteAddr() net.Addr { return a.from }
+
+func TestWhoHasAnIPv6AddressHasAllOfItsNetwork(t *testing.T) {
+	come := arrivals{"[2001:db8::1]:1", "[2001:db8::2]:1", "[2001:db8:0:1::1]:1", "[::ffff:10.0.0.1]:1", "10.0.0.1:2", "[fe80::1%eth0]:1", "[fe80::2%eth1]:1", "10.0.0.2:1"}
+	l := directorapi.LimitConnections(&come, directorapi.ConnectionLimit{PerAddress: 1, Logger: slog.New(slog.DiscardHandler)})
+	var let []string
+	for {
+		conn, err := l.Accept()
+		if err != nil {
+			require.ErrorIs(t, err, net.ErrClosed)
+			break
+		}
+		let = append(let, conn.RemoteAddr().String())
+	}
+	assert.Equal(t, []string{"[2001:db8::1]:1", "[2001:db8:0:1::1]:1", "10.0.0.1:1", "[fe80::1%eth0]:1", "10.0.0.2:1"}, let)
 }

@@ -169,7 +169,7 @@ func (f *Fleet) offering(id dcvix.SessionID) []Endpoint {
 func (h *Host) offers(id dcvix.SessionID) bool {
 	for i := range h.Sessions { // not copied: a gateway has all of a fleet looked through
 		if s := &h.Sessions[i]; s.ID == id {
-			return !h.Silent && s.Status != dcvix.StatusClosing && s.Status != dcvix.StatusUnknown
+			return s.Status != dcvix.StatusClosing && s.Status != dcvix.StatusUnknown
 		}
 	}
 	return false
