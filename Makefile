@@ -6,9 +6,11 @@ TOOLS   := $(CURDIR)/.tools
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo 0.2.0-dev)
 LDFLAGS := -s -w -X github.com/dcvix/dcvix.Version=$(VERSION)
 PROGRAMS := dcvix-director dcvix-agent dcvix-launcher
+PLATFORMS := linux-amd64 linux-arm64 windows-amd64 darwin-arm64
 
 # Pinned, and never in go.mod: they would bring hundreds of modules.
 LINT      := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+NFPM      := github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.45.2
 BENCHSTAT := golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
 
 TESTS   ?= ./...
@@ -30,6 +32,21 @@ build: pam-helper ## Build the three programs into bin/, and PAM's helper where 
 .PHONY: pam-helper
 pam-helper: ## Build dcvix-pam-helper into bin/; it needs a C compiler and libpam0g-dev
 	@GO=$(GO) LDFLAGS='$(LDFLAGS)' scripts/pam-helper
+
+.PHONY: build-all
+build-all: ## Build the three programs for every platform into bin/PLATFORM
+	@for p in $(PLATFORMS); do echo $$p; \
+		CGO_ENABLED=0 GOOS=$${p%-*} GOARCH=$${p#*-} $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/$$p/ $(PROGRAMS:%=./cmd/%) || exit 1; done
+
+.PHONY: vet-all
+vet-all: ## Check that everything, tests too, compiles for Windows and macOS
+	@for p in $(filter-out linux-%,$(PLATFORMS)); do CGO_ENABLED=0 GOOS=$${p%-*} GOARCH=$${p#*-} $(GO) vet ./... || exit 1; done
+
+.PHONY: packages
+packages: ## Build the .deb and .rpm of the agent into bin/packages, with nfpm
+	@mkdir -p $(TOOLS)
+	@test -x $(TOOLS)/nfpm || GOBIN=$(TOOLS) $(GO) install $(NFPM)
+	@GO=$(GO) scripts/packages
 
 .PHONY: build-demo
 build-demo: build
@@ -59,6 +76,14 @@ bench: need-pam ## Run the benchmarks six times and summarise them with benchsta
 	@$(GO) test -run '^$$' -bench . -count 6 -benchtime 200ms ./... | tee $(TOOLS)/bench.txt | grep -E '^(ok|FAIL|---)' || true
 	@$(TOOLS)/benchstat $(TOOLS)/bench.txt
 
+.PHONY: test-windows
+test-windows: need-wine ## Run the agent and the tests of its packages as Windows programs under Wine
+	@GO=$(GO) scripts/test-windows
+
+.PHONY: test-packages
+test-packages: need-packages packages ## Install, upgrade and purge the Debian package in a Debian 12 of its own, as root
+	@GO=$(GO) scripts/test-packages
+
 .PHONY: lint
 lint: need-pam ## Check style and architecture with golangci-lint
 	@mkdir -p $(TOOLS)
@@ -78,10 +103,14 @@ images: need-test need-node ## Make the pictures in docs/images anew
 	@test -d directorapi/ui/node_modules || (cd directorapi/ui && . ../../scripts/env && npm ci --loglevel error --no-audit --no-fund)
 	@DCVIX_IMAGES=1 CI=true $(GO) test -count=1 -run TestTheWalk ./examples/demo
 
-.PHONY: need-test need-pam need-node
+.PHONY: need-test need-pam need-node need-wine need-packages
 need-test: need-pam
-	@scripts/need gcc chromium openssl strace slapd freeradius
+	@scripts/need gcc chromium openssl strace slapd freeradius systemd
 need-pam:
 	@scripts/need gcc pam
 need-node:
 	@scripts/need node
+need-wine:
+	@scripts/need wine
+need-packages:
+	@scripts/need debootstrap rpm

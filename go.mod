@@ -6,6 +6,7 @@ ignore ./directorapi/ui/node_modules
 
 require (
 	aidanwoods.dev/go-paseto v1.6.0
+	github.com/coreos/go-systemd/v22 v22.7.0
 	github.com/getkin/kin-openapi v0.152.0
 	github.com/go-ldap/ldap/v3 v3.4.15
 	github.com/google/go-cmp v0.7.0

@@ -127,6 +127,7 @@ type Agent struct {
 	anchor     atomic.Pointer[x509.Certificate]
 	pair       atomic.Pointer[tls.Certificate] // the newest; its Leaf is set
 	lookEach   atomic.Int64                    // nanoseconds between looks whether to renew
+	pulse      pulse
 
 	mu       sync.Mutex // guards what follows
 	status   Status

@@ -22,6 +22,7 @@ func (c *clock) now() time.Time { return time.Now().Add(time.Duration(c.off.Load
 func (c *clock) wrongBy(d time.Duration) { c.off.Store(int64(d)) }
 
 func TestAClockOffByTenMinutesDoesNoHarm(t *testing.T) {
+	t.Parallel()
 	for name, off := range map[string]time.Duration{"ahead": 10 * time.Minute, "behind": -10 * time.Minute} {
 		for how, prepare := range firstContacts() {
 			t.Run(name+", CA "+how, func(t *testing.T) {
@@ -63,6 +64,7 @@ const (
 )
 
 func TestAClockOffByAMonthIsSaidAtFirstContact(t *testing.T) {
+	t.Parallel()
 	tests := map[string]struct {
 		off  time.Duration
 		says string
@@ -80,7 +82,7 @@ func TestAClockOffByAMonthIsSaidAtFirstContact(t *testing.T) {
 					h := newHost(t, d, func(cfg *agentclient.Config) { cfg.Now, cfg.UpdateInterval = c.now, 10*time.Minute })
 					prepare(t, h, d)
 					h.start()
-					time.Sleep(2 * time.Hour)
+					time.Sleep(lasting(30*time.Minute, 2*time.Hour))
 					assert.Equal(t, agentclient.Unenrolled, h.Status().State)
 					assert.Contains(t, h.Status().Trouble, tt.says)
 					assert.LessOrEqual(t, h.log.count("did not take a call"), 2, "said once, and when the number of days changes")
@@ -97,6 +99,7 @@ func TestAClockOffByAMonthIsSaidAtFirstContact(t *testing.T) {
 }
 
 func TestAClockThatJumpsWhileEnrolledIsSaidAndMended(t *testing.T) {
+	t.Parallel()
 	tests := map[string]struct {
 		off  time.Duration
 		says string
@@ -135,6 +138,7 @@ func TestAClockThatJumpsWhileEnrolledIsSaidAndMended(t *testing.T) {
 }
 
 func TestACertificateOfTheDirectorThatRanOutIsSaid(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		d := newDirector(t)
 		h := enrolled(t, d, func(cfg *agentclient.Config) { cfg.UpdateInterval = 12 * time.Hour })

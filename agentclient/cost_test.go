@@ -29,6 +29,7 @@ func (c *counter) Run(ctx context.Context, args ...string) ([]byte, error) {
 }
 
 func TestAReportStartsOneProcessAlsoWithTheReaperOn(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		d := newDirector(t)
 		d.approved = true

@@ -68,6 +68,7 @@ func (p pair) heard() (first, second int) {
 }
 
 func TestTheNextDirectorIsAskedWhenOneFails(t *testing.T) {
+	t.Parallel()
 	tests := map[string]func(p pair){
 		"it is not there": func(p pair) { p.first.goAway() },
 		"it breaks": func(p pair) {
@@ -128,12 +129,17 @@ func TestTheNextDirectorIsAskedWhenOneFails(t *testing.T) {
 				p.first.goAway()
 				p.first.comeBack()
 				first, second := p.heard()
-				time.Sleep(37 * time.Hour)
+				renews := longForm() || name == "it is not there"
+				if renews {
+					time.Sleep(37 * time.Hour)
+				} else {
+					time.Sleep(time.Hour)
+				}
 				stayed, heard := p.heard()
 				assert.Equal(t, first, stayed, "who works is kept, though the first is back")
 				assert.Greater(t, heard, second)
 				_, renewals, _ := p.second.counts()
-				assert.Positive(t, renewals)
+				assert.Equal(t, renews, renewals > 0)
 
 				p.second.goAway()
 				time.Sleep(31 * time.Second)
@@ -154,6 +160,7 @@ func statusOf(status int) func(http.ResponseWriter, *http.Request) bool {
 }
 
 func TestADecisionOfOneDirectorIsNotCarriedToTheNext(t *testing.T) {
+	t.Parallel()
 	for name, status := range map[string]int{"refused": http.StatusUnauthorized, "malformed": http.StatusBadRequest, "too many": http.StatusTooManyRequests} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
@@ -183,6 +190,7 @@ func TestADecisionOfOneDirectorIsNotCarriedToTheNext(t *testing.T) {
 }
 
 func TestWithoutAnyDirectorTheLogSaysWhyOfEachOnce(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		p := newPair(t)
 		p.first.goAway()
@@ -202,6 +210,7 @@ func TestWithoutAnyDirectorTheLogSaysWhyOfEachOnce(t *testing.T) {
 }
 
 func TestAPinHoldsForEveryDirector(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		p := newPair(t)
 		mitm := newDirector(t)
@@ -227,6 +236,7 @@ func TestAPinHoldsForEveryDirector(t *testing.T) {
 }
 
 func TestEachDirectorMayCall(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		p := newPair(t)
 		h := p.host(t, nil).start()

@@ -30,7 +30,9 @@ var errPending = errors.New("an admin has to approve this agent")
 func (a *Agent) enrol(ctx context.Context) error {
 	told := false // that we are pending
 	wait := firstPendingWait
+	defer a.left("register")
 	for failures := 0; ; {
+		a.heard("register", maxRetry)
 		err := a.ask(ctx, a.register)
 		switch {
 		case err == nil:

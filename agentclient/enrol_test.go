@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -18,20 +19,24 @@ import (
 	"github.com/dcvix/dcvix/agentclient"
 	"github.com/dcvix/dcvix/ca"
 	"github.com/dcvix/dcvix/ca/catest"
+	"github.com/dcvix/dcvix/internal/private"
+	"github.com/dcvix/dcvix/internal/private/privatetest"
 )
 
 func TestAgentWaitsForApprovalAsLongAsItTakes(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		d := newDirector(t)
 		h := newHost(t, d, nil).start()
-		time.Sleep(3 * 7 * 24 * time.Hour)
+		waited := lasting(2*day, 21*day)
+		time.Sleep(waited)
 		assert.Equal(t, agentclient.Pending, h.Status().State)
 		assert.Equal(t, 1, h.log.count("waiting for an admin"), "told once")
 		_, told, _ := strings.Cut(h.log.String(), "waiting for an admin")
 		line, _, _ := strings.Cut(told, "\n")
 		assert.Contains(t, line, h.Status().Fingerprint, "with what the admin compares")
 		asked, _, _ := d.counts()
-		assert.InDelta(t, 3*7*24*60*2/0.9, asked, 1500, "every 30 s less up to 20 %")
+		assert.InEpsilon(t, waited.Seconds()/30/0.9, asked, 0.03, "every 30 s less up to 20 %")
 
 		d.with(func(d *director) { d.approved = true })
 		time.Sleep(30 * time.Second)
@@ -42,6 +47,7 @@ func TestAgentWaitsForApprovalAsLongAsItTakes(t *testing.T) {
 }
 
 func TestRegistrationSaysWhatTheDirectorNeeds(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		d := newDirector(t)
 		h := enrolled(t, d, func(c *agentclient.Config) {
@@ -63,6 +69,7 @@ func TestRegistrationSaysWhatTheDirectorNeeds(t *testing.T) {
 }
 
 func TestEnrolmentOutlivesEveryKindOfDirector(t *testing.T) {
+	t.Parallel()
 	tests := map[string]struct {
 		fault  func(w http.ResponseWriter, r *http.Request) bool
 		reason string
@@ -151,14 +158,15 @@ func TestEnrolmentOutlivesEveryKindOfDirector(t *testing.T) {
 					return tt.fault(w, r)
 				}
 				h := newHost(t, d, nil).start()
-				time.Sleep(2 * time.Hour)
+				halves := lasting(1, 4) // of an hour
+				time.Sleep(time.Duration(halves) * 30 * time.Minute)
 				assert.Equal(t, agentclient.Unenrolled, h.Status().State)
 				assert.Contains(t, h.Status().Trouble, tt.reason)
 				assert.Equal(t, 1, h.log.count("did not take a call"), "said once, not at every try")
 				d.with(func(d *director) { d.fault = nil })
 				tried := calls.Load()
-				assert.Greater(t, tried, int64(80), "a try a minute and a half")
-				assert.Less(t, tried, int64(600), "no hammering")
+				assert.Greater(t, tried, int64(20*halves), "a try a minute and a half")
+				assert.Less(t, tried, int64(150*halves), "no hammering")
 				time.Sleep(time.Minute + 20*time.Second)
 				assert.Equal(t, agentclient.Enrolled, h.Status().State)
 				assert.Empty(t, h.Status().Trouble)
@@ -169,6 +177,7 @@ func TestEnrolmentOutlivesEveryKindOfDirector(t *testing.T) {
 }
 
 func TestEnrolmentOutlivesADirectorThatIsNotThere(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		d := newDirector(t)
 		d.approved = true
@@ -186,6 +195,7 @@ func TestEnrolmentOutlivesADirectorThatIsNotThere(t *testing.T) {
 }
 
 func TestGrantsThatAreNotOursAreNotStored(t *testing.T) {
+	t.Parallel()
 	type answer struct{ r dcvix.RegisterResponse }
 	tests := map[string]struct {
 		spoil  func(t *testing.T, d *director, a *answer)
@@ -240,6 +250,7 @@ func TestGrantsThatAreNotOursAreNotStored(t *testing.T) {
 }
 
 func TestTrustedDirectorCannotPutAnotherCAInItsPlace(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		d, second := newDirector(t), newDirector(t)
 		d.approved = true
@@ -260,6 +271,7 @@ func TestTrustedDirectorCannotPutAnotherCAInItsPlace(t *testing.T) {
 }
 
 func TestCAIsStoredBeforeTheCertificate(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		d := newDirector(t)
 		d.approved = true
@@ -279,6 +291,7 @@ func TestCAIsStoredBeforeTheCertificate(t *testing.T) {
 }
 
 func TestRestartGoesOnWhereItWas(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		d := newDirector(t)
 		h := enrolled(t, d, nil)
@@ -295,6 +308,7 @@ func TestRestartGoesOnWhereItWas(t *testing.T) {
 }
 
 func TestStateFolderHealsAfterAKillAtAnyMoment(t *testing.T) {
+	t.Parallel()
 	remove := func(t *testing.T, path string) { require.NoError(t, os.Remove(path)) }
 	truncate := func(t *testing.T, path string) { require.NoError(t, os.Truncate(path, 17)) }
 	tests := map[string]struct {
@@ -338,6 +352,7 @@ func TestStateFolderHealsAfterAKillAtAnyMoment(t *testing.T) {
 }
 
 func TestRunRefusesAHostThatIsNotSafe(t *testing.T) {
+	t.Parallel()
 	tests := map[string]struct {
 		prepare func(t *testing.T, dir string)
 		want    error
@@ -347,10 +362,10 @@ func TestRunRefusesAHostThatIsNotSafe(t *testing.T) {
 			prepare: func(t *testing.T, dir string) {
 				_, err := ca.OpenKey(filepath.Join(dir, agentclient.KeyFile))
 				require.NoError(t, err)
-				require.NoError(t, os.Chmod(filepath.Join(dir, agentclient.KeyFile), 0o640))
+				privatetest.OpenToOthers(t, filepath.Join(dir, agentclient.KeyFile))
 			},
 			want: ca.ErrInsecureKey,
-			text: "chmod 600",
+			text: privatetest.Remedy,
 		},
 		"a CA file without a CA": {
 			prepare: func(t *testing.T, dir string) {
@@ -381,23 +396,29 @@ func TestRunRefusesAHostThatIsNotSafe(t *testing.T) {
 }
 
 func TestPrivateFilesAreForTheirOwnerAlone(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		d := newDirector(t)
 		h := newHost(t, d, nil)
 		h.cfg.StateDir = filepath.Join(h.cfg.StateDir, "new", "folder")
 		h.start()
 		synctest.Wait()
-		info, err := os.Stat(filepath.Join(h.cfg.StateDir, agentclient.KeyFile))
-		require.NoError(t, err)
-		assert.Equal(t, os.FileMode(0o600), info.Mode().Perm())
-		info, err = os.Stat(h.cfg.StateDir)
-		require.NoError(t, err)
-		assert.Equal(t, os.FileMode(0o700), info.Mode().Perm())
+		for path, perm := range map[string]os.FileMode{h.cfg.StateDir: 0o700, filepath.Join(h.cfg.StateDir, agentclient.KeyFile): 0o600} {
+			remedy, err := private.Remedy(path)
+			require.NoError(t, err)
+			assert.Empty(t, remedy)
+			info, err := os.Stat(path)
+			require.NoError(t, err)
+			if runtime.GOOS != "windows" { // where these bits say nothing
+				assert.Equal(t, perm, info.Mode().Perm())
+			}
+		}
 		h.stop()
 	})
 }
 
 func TestRunTwiceIsAMistake(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		h := newHost(t, newDirector(t), nil).start()
 		synctest.Wait()

@@ -23,6 +23,7 @@ import (
 )
 
 func TestAListThatHangsStopsNeitherReportsNorRenewals(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		d := newDirector(t)
 		h := enrolled(t, d, func(c *agentclient.Config) { c.UpdateInterval, c.IdleTimeout = 10*time.Minute, time.Hour })
@@ -41,6 +42,7 @@ func TestAListThatHangsStopsNeitherReportsNorRenewals(t *testing.T) {
 
 // TestReportsOutliveEveryKindOfDirector is for an agent that is enrolled.
 func TestReportsOutliveEveryKindOfDirector(t *testing.T) {
+	t.Parallel()
 	tests := map[string]func(w http.ResponseWriter, r *http.Request) bool{
 		"answers 500": func(w http.ResponseWriter, _ *http.Request) bool {
 			http.Error(w, "broken", http.StatusInternalServerError)
@@ -67,10 +69,10 @@ func TestReportsOutliveEveryKindOfDirector(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				d := newDirector(t)
-				h := enrolled(t, d, reaping)
+				h := enrolled(t, d, func(c *agentclient.Config) { c.IdleTimeout = 10 * time.Minute })
 				putSession(t, h, desktop(oursByID))
 				d.with(func(d *director) { d.fault = fault })
-				time.Sleep(2 * time.Hour)
+				time.Sleep(15 * time.Minute)
 				assert.Equal(t, agentclient.Enrolled, h.Status().State)
 				assert.NotEmpty(t, h.Status().Trouble)
 				assert.Equal(t, 1, h.log.count("did not take a call"), "said once")
@@ -86,6 +88,7 @@ func TestReportsOutliveEveryKindOfDirector(t *testing.T) {
 }
 
 func TestARecordThatCannotBeReadIsStartedAnew(t *testing.T) {
+	t.Parallel()
 	tests := map[string]func(t *testing.T, path string){
 		"half of it":   func(t *testing.T, path string) { require.NoError(t, os.Truncate(path, 17)) },
 		"nothing":      func(t *testing.T, path string) { require.NoError(t, os.Truncate(path, 0)) },
@@ -117,6 +120,7 @@ func TestARecordThatCannotBeReadIsStartedAnew(t *testing.T) {
 }
 
 func TestADiskThatTakesNoRecordIsAProblemAndStopsNobody(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		d := newDirector(t)
 		h := enrolled(t, d, reaping)
@@ -154,13 +158,10 @@ func onLoopback(t *testing.T, d *director) (h *host, address string) {
 }
 
 // TestStrangersAtThePortCostLittle has ten thousand connections from whoever has
-// no certificate, of which a tenth (in the long form all) speak TLS.
+// no certificate, of which some (in the long form all) speak TLS.
 func TestStrangersAtThePortCostLittle(t *testing.T) {
 	const strangers = 10_000
-	speakTLS := strangers / 10
-	if os.Getenv("DCVIX_LONG") != "" {
-		speakTLS = strangers
-	}
+	speakTLS := lasting(strangers/20, strangers)
 	d := newDirector(t)
 	h, address := onLoopback(t, d)
 	director := &http.Client{Timeout: time.Minute, Transport: &http.Transport{

@@ -72,12 +72,22 @@ func (a *Agent) see(ctx context.Context) ([]dcvcli.Session, error) {
 	case began.Before(a.look.began): // a newer one was faster
 	case err != nil:
 		a.problems.list = "the sessions of DCV cannot be listed: " + clean(err.Error())
+		if partial(err) {
+			a.problems.list = "not all sessions of DCV can be listed: " + clean(err.Error())
+		}
 	default:
 		a.follow(listed)
 		a.look = look{listed: listed, began: began}
 		a.problems = standing{record: sentence(disk), idle: unjudged}
 	}
 	return listed, err
+}
+
+// partial says whether an error came with those sessions that can be read. They
+// are there, and what they do not show proves nothing.
+func partial(err error) bool {
+	_, ok := errors.AsType[*dcvcli.PartialListError](err)
+	return ok
 }
 
 // recent returns the last list when it began less than that long ago, and else a

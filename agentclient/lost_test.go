@@ -24,6 +24,7 @@ import (
 const anyDatabase = standalone.DatabaseFile + "*"
 
 func TestLostAgentsDBNeedsOneClickForEachAgent(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		s := newSite(t)
 		hosts := s.enrolled("ws1.localhost", "ws2.localhost", "ws3.localhost")
@@ -61,6 +62,7 @@ func TestLostAgentsDBNeedsOneClickForEachAgent(t *testing.T) {
 }
 
 func TestLostCAIsTheDecisionOfAnAdminOnTheHost(t *testing.T) {
+	t.Parallel()
 	tests := map[string]func(t *testing.T, s *site, h *host){
 		"ca.pem is removed": func(t *testing.T, _ *site, h *host) {
 			require.NoError(t, os.Remove(filepath.Join(h.cfg.StateDir, agentclient.CAFile)))
@@ -119,6 +121,7 @@ func TestLostCAIsTheDecisionOfAnAdminOnTheHost(t *testing.T) {
 }
 
 func TestLostCertificateIsSignedAnewAtOnce(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		s := newSite(t)
 		h := s.enrolled("ws1.localhost")[0]
@@ -138,6 +141,7 @@ func TestLostCertificateIsSignedAnewAtOnce(t *testing.T) {
 }
 
 func TestLostKeyMakesANewAgentBesideTheOrphan(t *testing.T) {
+	t.Parallel()
 	for name, lost := range map[string][]string{
 		"key and certificate":           {agentclient.KeyFile, agentclient.CertFile},
 		"key, certificate and GUID":     {agentclient.KeyFile, agentclient.CertFile, agentclient.GUIDFile},
@@ -183,6 +187,7 @@ func TestLostKeyMakesANewAgentBesideTheOrphan(t *testing.T) {
 }
 
 func TestAnOrphanIsCleanedThoughNobodyDecides(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		s := newSiteForMonths(t)
 		names := []string{"ws0.localhost"}
@@ -216,10 +221,11 @@ func TestAnOrphanIsCleanedThoughNobodyDecides(t *testing.T) {
 }
 
 func TestTwelveDaysOfOutageAreOutlivedAtAnyMoment(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		s := newSiteForMonths(t)
 		h := s.enrolled("ws1.localhost")[0]
-		for range 3 {
+		for range lasting(1, 3) {
 			time.Sleep(day + 17*time.Hour) // another moment between two renewals each time
 			serial := s.entry(h.Status().GUID).CertSerial
 			s.stop()
@@ -238,6 +244,7 @@ func TestTwelveDaysOfOutageAreOutlivedAtAnyMoment(t *testing.T) {
 }
 
 func TestExpiredCertificateComesBackWithoutAnAdmin(t *testing.T) {
+	t.Parallel()
 	for name, away := range map[string]func(s *site, h *host){
 		"the director was away": func(s *site, _ *host) {
 			s.stop()
@@ -258,7 +265,10 @@ func TestExpiredCertificateComesBackWithoutAnAdmin(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				s := newSiteForMonths(t)
-				h := s.enrolled("ws1.localhost")[0]
+				h := s.host("ws1.localhost", func(c *agentclient.Config) { c.UpdateInterval = lasting(-1, time.Hour) })
+				synctest.Wait()
+				s.approveAll()
+				time.Sleep(30 * time.Second)
 				before := s.entry(h.Status().GUID)
 				away(s, h)
 				time.Sleep(time.Minute)
@@ -275,6 +285,7 @@ func TestExpiredCertificateComesBackWithoutAnAdmin(t *testing.T) {
 }
 
 func TestManInTheMiddleAtFirstContactGetsNothingOrIsSeen(t *testing.T) {
+	t.Parallel()
 	for name, prepare := range map[string]func(t *testing.T, s *site, c *agentclient.Config){
 		"with ca.pem": func(t *testing.T, s *site, c *agentclient.Config) {
 			require.NoError(t, os.WriteFile(filepath.Join(c.StateDir, agentclient.CAFile), s.server.CA().PEM(), 0o600))
@@ -309,18 +320,19 @@ func TestManInTheMiddleAtFirstContactGetsNothingOrIsSeen(t *testing.T) {
 }
 
 func TestManInTheMiddleLaterGetsNothing(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		s, mitm := newSiteForMonths(t), newSiteForMonths(t)
 		reports := s.enrolled("ws1.localhost")[0]
 		renews := s.host("ws2.localhost", func(c *agentclient.Config) { c.UpdateInterval = -1 })
 		synctest.Wait()
 		s.approveAll()
-		time.Sleep(time.Minute)
+		time.Sleep(lasting(22*time.Hour, 0)) // a renewal is due after 23 h, and looked for every 12
 		s.mu.Lock()
 		director := s.ln
 		s.ln = mitm.ln // every new connection ends there
 		s.mu.Unlock()
-		time.Sleep(37 * time.Hour)
+		time.Sleep(lasting(14*time.Hour, 37*time.Hour))
 		assert.Contains(t, reports.Status().Trouble, mitm.fingerprint(), "at an update")
 		assert.Contains(t, renews.log.String(), "certificate not renewed, trying again", "at a renewal")
 		assert.Contains(t, renews.log.String(), mitm.fingerprint())

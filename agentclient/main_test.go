@@ -1,3 +1,9 @@
+// The tests make tens of thousands of handshakes. The key exchange that withstands
+// quantum computers is a good part of each under the race detector, and nothing
+// here is about it.
+//
+//go:debug tlsmlkem=0
+
 package agentclient_test
 
 import (

@@ -105,15 +105,23 @@ func (a *Agent) overdue(s dcvcli.Session) (since time.Time, yes bool) {
 	return t.idle, known && t.created.Equal(s.CreationTime) && time.Since(t.idle) >= a.cfg.IdleTimeout
 }
 
+// reapPatience is how long the closing of a session may have to wait for others
+// that are created and closed, one after the other.
+const reapPatience = 10 * time.Minute
+
 // reapLoop closes idle sessions until ctx ends, also while there is no director.
 func (a *Agent) reapLoop(ctx context.Context) error {
 	if !a.reaps() {
 		return nil
 	}
-	for sleep(ctx, a.cfg.ReapInterval) == nil {
+	defer a.left("reap")
+	for {
+		a.heard("reap", a.cfg.ReapInterval+reapPatience)
+		if sleep(ctx, a.cfg.ReapInterval) != nil {
+			return nil
+		}
 		a.reap(ctx)
 	}
-	return nil
 }
 
 // reap looks for idle sessions once. A list that fails decides nothing.
@@ -124,6 +132,7 @@ func (a *Agent) reap(ctx context.Context) {
 	}
 	for _, s := range listed {
 		if _, yes := a.overdue(s); yes && ctx.Err() == nil {
+			a.heard("reap", reapPatience)
 			a.reapOne(ctx, s.ID)
 		}
 	}

@@ -34,7 +34,9 @@ func (a *Agent) lookEvery(seconds int) {
 // past or refused, and else ctx's error when ctx ends.
 func (a *Agent) renewLoop(ctx context.Context) error {
 	said := "" // reason of the failures, logged once
+	defer a.left("renew")
 	for failures := 0; ; {
+		a.heard("renew", maxLook)
 		cert := a.pair.Load().Leaf
 		now := a.cfg.Now()
 		if !now.Before(cert.NotAfter) {

@@ -30,10 +30,12 @@ func cut(w http.ResponseWriter, _ *http.Request) bool {
 func hourly(c *agentclient.Config) { c.UpdateInterval = time.Hour }
 
 func TestCertificateStaysFreshOverThreeMonthsWithOutages(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		d := newDirector(t)
 		h := enrolled(t, d, hourly)
-		for range 9 { // ten days each: three without a director
+		rounds := lasting(3, 9)
+		for range rounds { // ten days each: three without a director
 			h.off.Store(true)
 			time.Sleep(3 * day)
 			h.off.Store(false)
@@ -43,7 +45,7 @@ func TestCertificateStaysFreshOverThreeMonthsWithOutages(t *testing.T) {
 		}
 		asked, renewals, _ := d.counts()
 		assert.Equal(t, 1, asked, "never had to register again")
-		assert.InDelta(t, 9*7, renewals, 12, "about one a day")
+		assert.InDelta(t, rounds*7, renewals, float64(rounds)*4/3, "about one a day")
 		stored, err := ca.ReadCertFile(filepath.Join(h.cfg.StateDir, agentclient.CertFile))
 		require.NoError(t, err)
 		assert.True(t, stored[0].NotAfter.Equal(h.Status().NotAfter), "the newest is on disk")
@@ -52,6 +54,7 @@ func TestCertificateStaysFreshOverThreeMonthsWithOutages(t *testing.T) {
 }
 
 func TestNewCertificateIsUsedAtOnce(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		d := newDirector(t)
 		h := enrolled(t, d, nil)
@@ -81,8 +84,9 @@ func TestNewCertificateIsUsedAtOnce(t *testing.T) {
 }
 
 func TestExpiredCertificateRegistersAgain(t *testing.T) {
+	t.Parallel()
 	tests := map[string]struct{ while func(h *host) }{
-		"while the director was away": {while: func(*host) { time.Sleep(20 * day) }},
+		"while the director was away": {while: func(*host) { time.Sleep(lasting(14*day+time.Hour, 20*day)) }},
 		"while the agent was off": {while: func(h *host) {
 			h.stop()
 			time.Sleep(20 * day)
@@ -121,6 +125,7 @@ func TestExpiredCertificateRegistersAgain(t *testing.T) {
 }
 
 func TestEndOfTheCertificateIsNoticedAtOnceWithoutReports(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		h := enrolled(t, newDirector(t), func(c *agentclient.Config) { c.UpdateInterval = -1 })
 		h.off.Store(true)
@@ -133,14 +138,22 @@ func TestEndOfTheCertificateIsNoticedAtOnceWithoutReports(t *testing.T) {
 }
 
 func TestRefusedAgentRegistersAgain(t *testing.T) {
-	for name, path := range map[string]string{"at a report": dcvix.PathAgentUpdate, "at a renewal": dcvix.PathAgentRenew} {
+	t.Parallel()
+	tests := map[string]struct {
+		path  string
+		after time.Duration
+	}{
+		"at a report":  {path: dcvix.PathAgentUpdate, after: lasting(3*time.Hour, 2*day)},
+		"at a renewal": {path: dcvix.PathAgentRenew, after: lasting(36*time.Hour, 2*day)},
+	}
+	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				d := newDirector(t)
 				h := enrolled(t, d, hourly)
 				d.with(func(d *director) {
 					d.fault = func(w http.ResponseWriter, r *http.Request) bool {
-						if r.URL.Path != path {
+						if r.URL.Path != tt.path {
 							return false
 						}
 						http.Error(w, "This agent is not registered.", http.StatusUnauthorized)
@@ -148,7 +161,7 @@ func TestRefusedAgentRegistersAgain(t *testing.T) {
 					}
 					d.approved = false // lost its database
 				})
-				time.Sleep(2 * day)
+				time.Sleep(tt.after)
 				assert.Equal(t, agentclient.Pending, h.Status().State)
 				d.with(func(d *director) { d.approved, d.fault = true, nil })
 				time.Sleep(30 * time.Second)
@@ -160,6 +173,7 @@ func TestRefusedAgentRegistersAgain(t *testing.T) {
 }
 
 func TestDirectorThatGrantsAndRefusesByTurnsIsNotChased(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		d := newDirector(t)
 		d.approved = true
@@ -180,6 +194,7 @@ func TestDirectorThatGrantsAndRefusesByTurnsIsNotChased(t *testing.T) {
 }
 
 func TestDirectorSetsTheIntervalOfLooks(t *testing.T) {
+	t.Parallel()
 	tests := map[string]struct {
 		seconds int
 		perDay  int // most tries of a renewal that always fails to come, once it is due
@@ -210,6 +225,7 @@ func TestDirectorSetsTheIntervalOfLooks(t *testing.T) {
 }
 
 func TestFailedRenewalsAreRetriedWithinFiveMinutes(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		d := newDirector(t)
 		h := enrolled(t, d, hourly)
@@ -224,7 +240,7 @@ func TestFailedRenewalsAreRetriedWithinFiveMinutes(t *testing.T) {
 				return true
 			}
 		})
-		time.Sleep(3 * day)
+		time.Sleep(lasting(2*day, 3*day))
 		d.with(func(*director) {
 			require.Greater(t, len(tries), 100)
 			for i := range len(tries) - 1 {
@@ -238,6 +254,7 @@ func TestFailedRenewalsAreRetriedWithinFiveMinutes(t *testing.T) {
 }
 
 func TestRenewalForAnotherKeyIsNotStored(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		d := newDirector(t)
 		h := enrolled(t, d, hourly)
@@ -255,7 +272,7 @@ func TestRenewalForAnotherKeyIsNotStored(t *testing.T) {
 				return true
 			}
 		})
-		time.Sleep(2 * day)
+		time.Sleep(lasting(36*time.Hour, 2*day))
 		assert.Equal(t, before, h.Status().NotAfter)
 		assert.Contains(t, h.log.String(), "for another key than ours")
 		h.stop()
@@ -263,6 +280,7 @@ func TestRenewalForAnotherKeyIsNotStored(t *testing.T) {
 }
 
 func TestStopInTheMiddleOfARetryIsPrompt(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		d := newDirector(t)
 		h := newHost(t, d, nil)

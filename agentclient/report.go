@@ -26,7 +26,9 @@ func (a *Agent) reportLoop(ctx context.Context) error {
 		return ctx.Err()
 	}
 	first, renamed := true, false
+	defer a.left("report")
 	for failures := 0; ; {
+		a.heard("report", max(a.cfg.UpdateInterval, maxRetry))
 		if !a.certified() {
 			return a.expired(ctx)
 		}
@@ -145,15 +147,16 @@ func (a *Agent) update(ctx context.Context) (dcvix.AgentUpdate, standing) {
 	}, lasting
 }
 
-// sessionsNow returns the sessions of the host; when dcv fails, the last known
-// ones for a while.
+// sessionsNow returns the sessions of the host, of a list that is not whole those
+// that can be read; when dcv fails, the last known ones for a while.
 func (a *Agent) sessionsNow(ctx context.Context) []dcvcli.Session {
 	ctx, cancel := context.WithTimeout(ctx, lookLimit)
 	defer cancel()
-	if listed, err := a.see(ctx); err == nil {
-		return listed
+	listed, err := a.see(ctx)
+	if err != nil && !partial(err) {
+		return a.lastKnown()
 	}
-	return a.lastKnown()
+	return listed
 }
 
 // statsNow returns the load of the host, or as much of it as can be read.

@@ -37,6 +37,7 @@ func setFaults(t *testing.T, h *host, f dcvclitest.Faults) {
 }
 
 func TestReportSaysHowTheHostIs(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		d := newDirector(t)
 		h := newHost(t, d, func(c *agentclient.Config) {
@@ -67,6 +68,7 @@ func TestReportSaysHowTheHostIs(t *testing.T) {
 }
 
 func TestReportComesAtItsInterval(t *testing.T) {
+	t.Parallel()
 	tests := map[string]struct {
 		interval time.Duration
 		anHour   int
@@ -94,6 +96,7 @@ func TestReportComesAtItsInterval(t *testing.T) {
 }
 
 func TestListsAreNeverNull(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		d := newDirector(t)
 		bodies := make(chan map[string]json.RawMessage, 1)
@@ -116,6 +119,7 @@ func TestListsAreNeverNull(t *testing.T) {
 }
 
 func TestReportFollowsAChangeAtOnce(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		d := newDirector(t)
 		h := enrolled(t, d, hourly)
@@ -139,6 +143,7 @@ func TestReportFollowsAChangeAtOnce(t *testing.T) {
 }
 
 func TestFailingDCVNeverStopsTheReport(t *testing.T) {
+	t.Parallel()
 	tests := map[string]dcvclitest.Faults{
 		"down":    {Down: true},
 		"hanging": {Slow: time.Hour},
@@ -180,6 +185,7 @@ func (brokenStats) Stats(context.Context) (dcvix.Stats, error) {
 }
 
 func TestFailingStatsAreAProblemOfTheHost(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		d := newDirector(t)
 		h := enrolled(t, d, func(c *agentclient.Config) { c.Stats = brokenStats{} })
@@ -192,6 +198,7 @@ func TestFailingStatsAreAProblemOfTheHost(t *testing.T) {
 }
 
 func TestReportsComeBackSoonAfterAnOutage(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		d := newDirector(t)
 		h := enrolled(t, d, nil)
@@ -210,6 +217,7 @@ func TestReportsComeBackSoonAfterAnOutage(t *testing.T) {
 }
 
 func TestRefusedHostNameIsSaidAndReportedOn(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		d := newDirector(t)
 		h := enrolled(t, d, nil)

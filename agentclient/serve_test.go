@@ -63,6 +63,7 @@ func callAs(t *testing.T, client *http.Client, method, path, body string) result
 }
 
 func TestRoutesAnswerAsTheWireSays(t *testing.T) {
+	t.Parallel()
 	tests := map[string]struct {
 		method, path, body string
 		faults             dcvclitest.Faults
@@ -137,6 +138,7 @@ func TestRoutesAnswerAsTheWireSays(t *testing.T) {
 }
 
 func TestOneBadSettingLeavesTheOthersAsTheyAre(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		h := enrolled(t, newDirector(t), hourly)
 		good := `{"section":"display","key":"quality","value":"(30, 80)"}`
@@ -155,6 +157,7 @@ func TestOneBadSettingLeavesTheOthersAsTheyAre(t *testing.T) {
 }
 
 func TestParallelCreatesGiveOneSession(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		h := enrolled(t, newDirector(t), nil)
 		setFaults(t, h, dcvclitest.Faults{Slow: 200 * time.Millisecond})
@@ -184,6 +187,7 @@ func TestParallelCreatesGiveOneSession(t *testing.T) {
 }
 
 func TestOnlyTheDirectorIsLetIn(t *testing.T) {
+	t.Parallel()
 	tests := map[string]func(t *testing.T, h *host) *tls.Config{
 		"nobody in particular": func(_ *testing.T, h *host) *tls.Config {
 			return &tls.Config{RootCAs: h.director.ca.Pool(), ServerName: "ws1.lab.example"}
@@ -228,6 +232,7 @@ func TestOnlyTheDirectorIsLetIn(t *testing.T) {
 }
 
 func TestRefusalsOfCallersThatOurCAKnowsAreSaidOnceAMinute(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		d, stranger := newDirector(t), newDirector(t)
 		h := enrolled(t, d, hourly)
@@ -277,6 +282,7 @@ func reissued(t *testing.T, d *director, change func(*x509.Certificate)) *tls.Co
 }
 
 func TestNothingListensBeforeEnrolment(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		d := newDirector(t)
 		var listened atomic.Bool
@@ -298,6 +304,7 @@ func TestNothingListensBeforeEnrolment(t *testing.T) {
 }
 
 func TestPortInUseEndsTheAgent(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		d := newDirector(t)
 		d.approved = true

@@ -66,7 +66,7 @@ func (a *Agent) create(ctx context.Context, asked dcvix.AgentCreateSession) (dcv
 	ctx, cancel := change(ctx)
 	defer cancel()
 	listed, err := a.list(ctx)
-	if err != nil {
+	if err != nil && !partial(err) { // what has no id is nobody's session
 		return "", fmt.Errorf("create session: %w", err)
 	}
 	for _, s := range listed {
@@ -169,11 +169,12 @@ func (a *Agent) owns(ctx context.Context, owner dcvix.Username, id dcvix.Session
 		return nil
 	}
 	listed, err := a.list(ctx)
-	if err != nil {
+	switch {
+	case slices.ContainsFunc(listed, func(s dcvcli.Session) bool { return s.ID == string(id) && s.Owner == string(owner) }):
+		return nil
+	case err != nil:
 		return fmt.Errorf("close session %s: %w", id, err)
-	}
-	if !slices.ContainsFunc(listed, func(s dcvcli.Session) bool { return s.ID == string(id) && s.Owner == string(owner) }) {
+	default:
 		return fmt.Errorf("session %s of %s: %w", id, owner, dcvcli.ErrNotFound)
 	}
-	return nil
 }

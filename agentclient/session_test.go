@@ -38,6 +38,7 @@ func leave(t *testing.T, h *host, after time.Duration) {
 // seconds. Creating runs four to six: list, list, create, list, and the looks
 // whether the desktop lasts.
 func TestACallerThatLeavesLeavesNoOrphan(t *testing.T) {
+	t.Parallel()
 	for step, after := range map[string]time.Duration{
 		"while the sessions are listed": time.Second, "before dcv is asked": 3 * time.Second, "while dcv creates": 5 * time.Second,
 		"while dcv settles": 7 * time.Second, "while the desktop is watched": 9 * time.Second,
@@ -61,6 +62,7 @@ func TestACallerThatLeavesLeavesNoOrphan(t *testing.T) {
 }
 
 func TestACallerThatLeavesTheQueueGetsNothing(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		h := enrolled(t, newDirector(t), hourly)
 		setFaults(t, h, dcvclitest.Faults{Slow: 5 * time.Second})
@@ -74,6 +76,7 @@ func TestACallerThatLeavesTheQueueGetsNothing(t *testing.T) {
 }
 
 func TestACreationThatHangsDelaysNothingElse(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		d := newDirector(t)
 		d.approved = true
@@ -106,6 +109,7 @@ func TestACreationThatHangsDelaysNothingElse(t *testing.T) {
 // TestAnAgentThatIsKilledWhileItCreatesKnowsTheSessionLater starts a second agent
 // with the folder as it is at the moment of the kill.
 func TestAnAgentThatIsKilledWhileItCreatesKnowsTheSessionLater(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		d := newDirector(t)
 		d.approved = true
@@ -132,6 +136,7 @@ func TestAnAgentThatIsKilledWhileItCreatesKnowsTheSessionLater(t *testing.T) {
 }
 
 func TestADesktopThatCrashesAsItStartsIsNoSession(t *testing.T) {
+	t.Parallel()
 	for name, after := range map[string]time.Duration{"at once": time.Millisecond, "soon": 100 * time.Millisecond, "after most of a second": 900 * time.Millisecond} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
@@ -151,6 +156,7 @@ func TestADesktopThatCrashesAsItStartsIsNoSession(t *testing.T) {
 }
 
 func TestAFaultOfTheProgramEndsOneCallAlone(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		d := newDirector(t)
 		d.approved = true

@@ -34,6 +34,7 @@ func fingerprint(d *director) string { return ca.FingerprintOf(d.ca.Certificate(
 func toward(h *host, d *director) { h.cfg.Dial = h.to(d) }
 
 func TestFirstContactWithTheRightDirector(t *testing.T) {
+	t.Parallel()
 	tests := map[string]struct {
 		leafOnly bool
 		prepare  func(t *testing.T, h *host, d *director)
@@ -100,6 +101,7 @@ func TestFirstContactWithTheRightDirector(t *testing.T) {
 }
 
 func TestFirstContactSaysTheFingerprintOfTheCA(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		d := newDirector(t)
 		h := newHost(t, d, nil).start()
@@ -111,6 +113,7 @@ func TestFirstContactSaysTheFingerprintOfTheCA(t *testing.T) {
 }
 
 func TestManInTheMiddleGetsNothing(t *testing.T) {
+	t.Parallel()
 	tests := map[string]struct {
 		leafOnly bool
 		prepare  func(t *testing.T, h *host, d *director)
@@ -154,6 +157,7 @@ func TestManInTheMiddleGetsNothing(t *testing.T) {
 }
 
 func TestManInTheMiddleThatRelaysTheRealCAIsNotThePinnedOne(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		d, mitm := newDirector(t), newDirector(t)
 		mitm.approved = true
@@ -176,6 +180,7 @@ func TestManInTheMiddleThatRelaysTheRealCAIsNotThePinnedOne(t *testing.T) {
 }
 
 func TestAPinFailsClosedWhenTheDirectorDoesNotShowItsCA(t *testing.T) {
+	t.Parallel()
 	tests := map[string]struct {
 		answer func(w http.ResponseWriter)
 		why    string
@@ -224,6 +229,7 @@ func TestAPinFailsClosedWhenTheDirectorDoesNotShowItsCA(t *testing.T) {
 }
 
 func TestManInTheMiddleOfAFirstUseIsVisible(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		d, mitm := newDirector(t), newDirector(t)
 		h := newHost(t, d, nil)
@@ -244,16 +250,18 @@ func TestManInTheMiddleOfAFirstUseIsVisible(t *testing.T) {
 }
 
 func TestAnotherCALaterIsRefusedInPlainWords(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		d, second := newDirector(t), newDirector(t)
 		second.approved = true
 		h := enrolled(t, d, nil)
 		h.stop()
+		h.cfg.UpdateInterval = lasting(-1, h.cfg.UpdateInterval) // no tries of reports, of which there are forty thousand
 		toward(h, second)
 		h.start()
-		time.Sleep(time.Hour)
+		time.Sleep(36 * time.Hour) // and a renewal
 		h.off.Store(true)
-		time.Sleep(20 * day) // the certificate runs out
+		time.Sleep(lasting(14*day, 20*day)) // the certificate runs out
 		h.off.Store(false)
 		time.Sleep(time.Hour)
 		asked, renewals, updates := second.counts()
@@ -276,6 +284,7 @@ func TestAnotherCALaterIsRefusedInPlainWords(t *testing.T) {
 }
 
 func TestDirectorHasToNameWhatWeDial(t *testing.T) {
+	t.Parallel()
 	for name, prepare := range map[string]func(t *testing.T, h *host, d *director){
 		"trusted on first use": func(*testing.T, *host, *director) {},
 		"CA placed":            placeCA,
@@ -298,6 +307,7 @@ func TestDirectorHasToNameWhatWeDial(t *testing.T) {
 }
 
 func TestDirectorIsDialledByAddressToo(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		d := newDirector(t)
 		h := enrolled(t, d, func(c *agentclient.Config) { c.DirectorURL = "https://127.0.0.1" })
@@ -307,6 +317,7 @@ func TestDirectorIsDialledByAddressToo(t *testing.T) {
 }
 
 func TestOldTLSIsRefused(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		d := newDirector(t)
 		h := enrolled(t, d, nil)

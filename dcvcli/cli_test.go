@@ -88,6 +88,7 @@ func TestAFailureIsNotFoundOnlyWhenTheListSaysSo(t *testing.T) {
 
 	_, err = cli.Describe(t.Context(), "there")
 	require.NotErrorIs(t, err, dcvcli.ErrNotFound)
+	assert.Equal(t, 1, strings.Count(err.Error(), "exit status"), "what both forms say is said once")
 	var got *dcvcli.CommandError
 	require.ErrorAs(t, err, &got)
 	assert.Equal(t, failure, got)

@@ -28,6 +28,7 @@ func FuzzList(f *testing.F) {
 		switch {
 		case errors.As(err, &partial):
 			assert.Positive(t, partial.Unread)
+			require.NotEmpty(t, sessions)
 		case err != nil:
 			require.ErrorIs(t, err, dcvcli.ErrUnknownForm)
 			require.Nil(t, sessions)
@@ -82,6 +83,7 @@ func FuzzConnections(f *testing.F) {
 		var partial *dcvcli.PartialListError
 		if err == nil || errors.As(err, &partial) {
 			assert.NotNil(t, connections)
+			assert.False(t, err != nil && len(connections) == 0)
 			return
 		}
 		require.ErrorIs(t, err, dcvcli.ErrUnknownForm)

@@ -175,8 +175,7 @@ func (c jsonConnection) connection() (Connection, error) {
 	}, nil
 }
 
-// parseList reads a JSON array. The list that it returns is not nil unless
-// nothing could be read.
+// parseList reads a JSON array.
 func parseList[J, T any](verb string, out []byte, convert func(J) (T, error)) ([]T, error) { // any: two kinds of list
 	if !startsWith(out, '[') {
 		return nil, fmt.Errorf("dcv %s: %w: no JSON array", verb, ErrUnknownForm)
@@ -194,7 +193,7 @@ func parseList[J, T any](verb string, out []byte, convert func(J) (T, error)) ([
 			list = append(list, value)
 		}
 	}
-	return list, odd.err(verb)
+	return whole(verb, list, odd)
 }
 
 func parseSessions(out []byte) ([]Session, error) {
@@ -229,10 +228,14 @@ func (t *tally) add(err error) {
 	}
 }
 
-// err returns nil when every entry could be read.
-func (t *tally) err(verb string) error {
-	if t.unread == 0 {
-		return nil
+// whole returns a list that could be read as a whole, in part or not at all.
+func whole[T any](verb string, list []T, odd tally) ([]T, error) { // any: two kinds of list
+	switch {
+	case odd.unread == 0:
+		return list, nil
+	case len(list) == 0:
+		return nil, fmt.Errorf("dcv %s: %w", verb, odd.first)
+	default:
+		return list, fmt.Errorf("dcv %s: %w", verb, &PartialListError{Unread: odd.unread, First: odd.first})
 	}
-	return fmt.Errorf("dcv %s: %w", verb, &PartialListError{Unread: t.unread, First: t.first})
 }

@@ -8,8 +8,8 @@ import (
 	"regexp"
 )
 
-// A PartialListError comes with a list of which some entries could not be read
-// and says so of those. It wraps [ErrUnknownForm].
+// A PartialListError comes with a list of which some entries could be read and
+// others could not. It wraps [ErrUnknownForm].
 type PartialListError struct {
 	Unread int   // how many entries are missing from the list; more than 0
 	First  error // what was wrong with the first of them
@@ -17,7 +17,7 @@ type PartialListError struct {
 
 // Error says how many entries could not be read, and why the first could not.
 func (e *PartialListError) Error() string {
-	return fmt.Sprintf("%d entries of the list are unreadable, the first because: %v", e.Unread, e.First)
+	return fmt.Sprintf("entries of the list that cannot be read: %d, the first because: %v", e.Unread, e.First)
 }
 
 // Unwrap returns First.
@@ -31,7 +31,8 @@ func (e *PartialListError) Unwrap() error { return e.First }
 // Only an id is needed: any other value of a form that is not known is left out
 // of its session. An entry without an id is left out of the list, and List then
 // returns the others together with a [*PartialListError]. Use both to show what
-// is there, and believe the error where an absent session matters.
+// is there, and believe the error where an absent session matters. A list of which
+// no entry can be read is no list.
 //
 // It asks for JSON. From servers that refuse that or print nothing it reads the
 // text form, which has only id, owner, type and name. JSON that is cut off is an
@@ -48,7 +49,7 @@ func (c *CLI) List(ctx context.Context) ([]Session, error) {
 	if err != nil || len(bytes.TrimSpace(out)) == 0 {
 		var textErr error
 		if text, textErr = c.run(ctx, "list-sessions"); textErr != nil {
-			return nil, errors.Join(err, textErr)
+			return nil, both(err, textErr)
 		}
 	}
 	return parseSessionsText(text)
@@ -85,7 +86,7 @@ func (c *CLI) describe(ctx context.Context, id string) (s Session, isText bool, 
 	if err != nil || len(bytes.TrimSpace(out)) == 0 {
 		var textErr error
 		if text, textErr = c.run(ctx, "describe-session", id); textErr != nil {
-			return Session{}, false, errors.Join(err, textErr)
+			return Session{}, false, both(err, textErr)
 		}
 	}
 	s, err = parseSessionText(text)
@@ -155,6 +156,14 @@ func (c *CLI) find(ctx context.Context, id string) (s Session, there bool, err e
 		}
 	}
 	return Session{}, false, err
+}
+
+// both joins the failures of two forms of one command, which mostly say the same.
+func both(err, textErr error) error {
+	if err != nil && err.Error() == textErr.Error() {
+		return err
+	}
+	return errors.Join(err, textErr)
 }
 
 // startsWith reports whether the first byte of out that is not blank is b.

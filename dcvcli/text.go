@@ -25,7 +25,7 @@ func parseSessionsText(out []byte) ([]Session, error) {
 			odd.add(fmt.Errorf("%w: line %.200q", ErrUnknownForm, line))
 		}
 	}
-	return sessions, odd.err("list-sessions")
+	return whole("list-sessions", sessions, odd)
 }
 
 func parseSessionLine(line string) (Session, bool) {
@@ -80,7 +80,7 @@ func parseSessionText(out []byte) (Session, error) {
 		}
 	}
 	if s.ID == "" {
-		return Session{}, fmt.Errorf("dcv describe-session: %w: first line %q", ErrUnknownForm, firstLine(out))
+		return Session{}, fmt.Errorf("dcv describe-session: %w: it begins with: %s", ErrUnknownForm, firstLine(out))
 	}
 	return s, nil
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -156,10 +157,10 @@ func isZombie(t *testing.T, pid string) bool {
 }
 
 // counted is a tool that takes a second.
-type counted struct{ runs int }
+type counted struct{ runs atomic.Int32 }
 
 func (c *counted) Run(context.Context, ...string) ([]byte, error) {
-	c.runs++
+	c.runs.Add(1)
 	time.Sleep(time.Second)
 	return []byte(twoCards), nil
 }
@@ -176,10 +177,10 @@ func TestFiguresAreSharedForTenSeconds(t *testing.T) {
 			}()
 		}
 		time.Sleep(10 * time.Second)
-		assert.Equal(t, 1, tool.runs, "who comes together shares a run")
+		assert.EqualValues(t, 1, tool.runs.Load(), "who comes together shares a run")
 		time.Sleep(2 * time.Second)
 		_, err := cards.GPUs(t.Context())
 		require.NoError(t, err)
-		assert.Equal(t, 2, tool.runs)
+		assert.EqualValues(t, 2, tool.runs.Load())
 	})
 }

@@ -6,6 +6,7 @@ package agentcmd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -23,7 +24,7 @@ import (
 // The exit codes of the program.
 const (
 	ExitOK      = 0
-	ExitFailure = 1 // this host does not let the agent work: folder, port, key, log
+	ExitFailure = 1 // this host does not let the agent work: folder, port, key, log; or the doctor found a problem
 	ExitUsage   = 2 // the command line or the configuration file is wrong
 )
 
@@ -33,45 +34,65 @@ type Options struct {
 	Environ []string  // nil means that of the process
 	Stdout  io.Writer // nil means os.Stdout
 	Stderr  io.Writer // nil means os.Stderr
+
+	logFolder string // of a service that was told none: nobody reads its standard error
+	started   func() // called when the agent begins its work; nil means nobody waits for that
+}
+
+// withDefaults takes what is not given from the process.
+func (o Options) withDefaults() Options {
+	if o.Args == nil {
+		o.Args = os.Args[1:]
+	}
+	if o.Environ == nil {
+		o.Environ = os.Environ()
+	}
+	if o.Stdout == nil {
+		o.Stdout = os.Stdout
+	}
+	if o.Stderr == nil {
+		o.Stderr = os.Stderr
+	}
+	return o
 }
 
 // Main runs the agent until the process is asked to end, and returns its exit
 // code. The first interrupt or SIGTERM lets calls under way finish; the second
-// one kills.
+// one kills. Started by the service manager of Windows it obeys that instead.
 func Main(opts Options) int {
-	if opts.Args == nil {
-		opts.Args = os.Args[1:]
-	}
-	if opts.Environ == nil {
-		opts.Environ = os.Environ()
-	}
-	if opts.Stdout == nil {
-		opts.Stdout = os.Stdout
-	}
-	if opts.Stderr == nil {
-		opts.Stderr = os.Stderr
+	opts = opts.withDefaults()
+	if code, service := serveWindows(opts); service {
+		return code
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // from here on a signal has its usual effect
 
 	err := command(opts).ExecuteContext(ctx)
-	if err == nil {
+	if err != nil && !errors.Is(err, errNotWell) { // the doctor has said it
+		for line := range strings.SplitSeq(err.Error(), "\n") {
+			_, _ = fmt.Fprintln(opts.Stderr, "dcvix-agent:", line) // nobody is left to hear of a failure
+		}
+	}
+	return exitCode(err)
+}
+
+func exitCode(err error) int {
+	switch {
+	case err == nil:
 		return ExitOK
-	}
-	for line := range strings.SplitSeq(err.Error(), "\n") {
-		_, _ = fmt.Fprintln(opts.Stderr, "dcvix-agent:", line) // nobody is left to hear of a failure
-	}
-	if cmdline.IsUsage(err) {
+	case cmdline.IsUsage(err):
 		return ExitUsage
+	default:
+		return ExitFailure
 	}
-	return ExitFailure
 }
 
 // flags are the words of one command line.
 type flags struct {
 	conf, writeConfig string
 	lenient           bool
+	install, remove   bool
 }
 
 func command(opts Options) *cobra.Command {
@@ -85,6 +106,8 @@ func command(opts Options) *cobra.Command {
 			"Without --conf it reads dcvix-agent.conf from the system's folder, else from\n" +
 			"beside the program, else from the working directory. Every key can also be given\n" +
 			"in the environment: DCVIX_AGENT_DIRECTOR_HOST is director_host in [agent].\n\n" +
+			"Without a command it runs until it is told to stop. The commands are for whoever sets\n" +
+			"up the host.\n\n" +
 			"Exit codes: 0 stopped as asked, 1 this host does not let it work,\n" +
 			"2 wrong usage or configuration.",
 		Args:              cmdline.NoWords,
@@ -93,19 +116,28 @@ func command(opts Options) *cobra.Command {
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if f.writeConfig != "" {
+			switch {
+			case f.writeConfig != "":
 				return cmdline.WriteConfig(newConfig().set, f.writeConfig)
+			case f.install:
+				return installService(opts, f)
+			case f.remove:
+				return removeService(opts)
+			default:
+				return run(cmd.Context(), opts, f)
 			}
-			return run(cmd.Context(), opts, f)
 		},
 	}
 	cmd.SetVersionTemplate("dcvix-agent {{.Version}}\n")
 	cmd.SetFlagErrorFunc(cmdline.FlagError)
+	cmd.PersistentFlags().StringVar(&f.conf, "conf", "", "read the configuration from `PATH`")
 	fs := cmd.Flags()
-	fs.StringVar(&f.conf, "conf", "", "read the configuration from `PATH`")
 	fs.StringVar(&f.writeConfig, "write-config", "", "write a commented default configuration to `PATH` and end")
-	fs.BoolVar(&f.lenient, "lenient", false, "only warn of unknown keys in the configuration")
-	cmd.SetArgs(cmdline.TwoDashes(opts.Args))
+	cmd.PersistentFlags().BoolVar(&f.lenient, "lenient", false, "only warn of unknown keys in the configuration")
+	fs.BoolVar(&f.install, "install", false, "the same as service install")
+	fs.BoolVar(&f.remove, "uninstall", false, "the same as service uninstall")
+	cmd.AddCommand(setupCommand(opts, &f), doctorCommand(opts, &f), serviceCommand(opts, &f))
+	cmd.SetArgs(cmdline.TwoDashes(opts.Args, "install", "uninstall"))
 	cmd.SetOut(opts.Stdout)
 	cmd.SetErr(opts.Stderr)
 	return cmd

@@ -45,7 +45,7 @@ type director struct {
 	updates   []dcvix.AgentUpdate
 }
 
-func newDirector(t *testing.T) *director {
+func newDirector(t testing.TB) *director {
 	d := &director{ca: catest.New(t)}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST "+dcvix.PathAgentRegister, d.register)

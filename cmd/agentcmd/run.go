@@ -21,19 +21,34 @@ import (
 	"github.com/dcvix/dcvix/dcvcli"
 )
 
-// run is the life of the program.
+// run is the life of the program. What ended it is also in the log, when that is
+// a file.
 func run(ctx context.Context, opts Options, f flags) (err error) {
 	c := newConfig()
 	path, err := c.load(opts, f)
 	if err != nil {
-		return err
+		c.log = logging.Config{} // what the file says of logs cannot be trusted
 	}
 	c.log.Stderr = opts.Stderr
-	logger, logs, err := logging.Open("dcvix-agent", c.log)
-	if err != nil {
-		return err
+	if c.log.Directory == "" {
+		c.log.Directory = opts.logFolder
+	}
+	logger, logs, openErr := logging.Open("dcvix-agent", c.log)
+	if openErr != nil {
+		return errors.Join(err, openErr)
 	}
 	defer func() { err = errors.Join(err, logs.Close()) }()
+	if err == nil {
+		err = c.live(ctx, opts, logger, path)
+	}
+	if err != nil && c.log.Directory != "" {
+		logger.ErrorContext(context.WithoutCancel(ctx), "dcvix-agent ends", slog.String("error", err.Error()))
+	}
+	return err
+}
+
+// live runs the agent that the configuration describes.
+func (c *config) live(ctx context.Context, opts Options, logger *slog.Logger, path string) (err error) {
 	c.greet(ctx, logger, path)
 	// Two agents with one key would take the place of each other at the director.
 	dir, err := datadir.Open(c.dataDir, c.dataDirKey.Where())
@@ -48,7 +63,12 @@ func run(ctx context.Context, opts Options, f flags) (err error) {
 	if err != nil {
 		return err
 	}
+	if opts.started != nil {
+		opts.started()
+	}
+	end := announce(ctx, agent, logger)
 	err = agent.Run(ctx)
+	end()
 	if err == nil {
 		logger.InfoContext(context.WithoutCancel(ctx), "stopped", slog.Any("cause", context.Cause(ctx)))
 	}

@@ -40,11 +40,19 @@ func TestWhoMayDoWhat(t *testing.T) {
 		"somebody creates a console":         {caller: "bob", args: "create-session --type=console b", refused: true},
 		"an administrator creates a console": {settings: admins, caller: "other", args: "create-session --type=console b"},
 		"somebody closes a console":          {before: []string{"create-session --type=console c"}, caller: "bob", args: "close-session c", refused: true},
-		"somebody changes a setting":         {caller: "bob", args: "set-config --section=log --key=level 'debug'", refused: true},
-		"somebody asks for the version":      {caller: "bob", args: "version", want: "DCV"},
-		"Administrator has a domain":         {profile: dcvclitest.Windows2025, caller: `LAB\administrator`, args: "create-session c"},
-		"somebody on Windows":                {profile: dcvclitest.Windows2025, caller: "bob", args: "create-session c", refused: true},
-		"an account called dcv on Windows":   {profile: dcvclitest.Windows2025, caller: "dcv", args: "create-session c", refused: true},
+		"one who is no administrator any more closes her console": {
+			settings: admins, before: []string{"broker: create-session --type=console c", "set-config --section=security --key=administrators []"},
+			caller: "broker", args: "close-session c", refused: true,
+		},
+		"one who is no administrator any more sees her console": {
+			settings: admins, before: []string{"broker: create-session --type=console c", "set-config --section=security --key=administrators []"},
+			caller: "broker", args: "list-sessions", want: "'c'",
+		},
+		"somebody changes a setting":       {caller: "bob", args: "set-config --section=log --key=level 'debug'", refused: true},
+		"somebody asks for the version":    {caller: "bob", args: "version", want: "DCV"},
+		"Administrator has a domain":       {profile: dcvclitest.Windows2025, caller: `LAB\administrator`, args: "create-session c"},
+		"somebody on Windows":              {profile: dcvclitest.Windows2025, caller: "bob", args: "create-session c", refused: true},
+		"an account called dcv on Windows": {profile: dcvclitest.Windows2025, caller: "dcv", args: "create-session c", refused: true},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -38,6 +38,9 @@ type farewell struct {
 // lookEvery is how often a connection looks whether its session is still there.
 const lookEvery = 100 * time.Millisecond
 
+// clientLeft is why a connection ended that the client ended.
+const clientLeft = "the client left"
+
 // badTokensKey finds the count of bad tokens of a TCP connection.
 type badTokensKey struct{}
 
@@ -141,11 +144,14 @@ func (s *Server) hold(w http.ResponseWriter, r *http.Request, hello welcome, id 
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Connection", "close")
 	if err := say(w, hello); err != nil {
-		return "the client left"
+		return clientLeft
 	}
 	reason := s.waitForEnd(r.Context(), hello.Session, id)
+	if reason == clientLeft { // what is said now may still reach it
+		return clientLeft
+	}
 	if err := say(w, farewell{Ended: reason}); err != nil {
-		return "the client left"
+		return clientLeft
 	}
 	return reason
 }
@@ -167,7 +173,7 @@ func (s *Server) waitForEnd(ctx context.Context, session string, id uint64) stri
 			if errors.Is(context.Cause(ctx), errStopped) {
 				return errStopped.Error()
 			}
-			return "the client left"
+			return clientLeft
 		case <-tick.C:
 		}
 		state, err := s.cfg.DCV.State()

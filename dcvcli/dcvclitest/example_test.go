@@ -3,6 +3,7 @@ package dcvclitest_test
 import (
 	"context"
 	"fmt"
+	"net/netip"
 
 	"github.com/dcvix/dcvix/dcvcli"
 	"github.com/dcvix/dcvix/dcvcli/dcvclitest"
@@ -38,4 +39,29 @@ func Example() {
 	// Output:
 	// console LAB\alice <nil>
 	// dcv version: exit status 1: fake dcv: the server cannot be reached
+}
+
+// A test of code that must survive a broken host tries every way of being broken,
+// or draws one at random.
+func ExampleAllFaults() {
+	for _, fault := range dcvclitest.AllFaults()[:4] {
+		var faults dcvclitest.Faults
+		fault.Apply(&faults)
+		fmt.Println(fault.Name, faults.Slow)
+	}
+	// Output:
+	// slow 5s
+	// hang 0s
+	// crash 0s
+	// down 0s
+}
+
+// A test of a session resolver asks it as a gateway does; anything but the
+// documented answer is an error. A [dcvclitest.Gateway] takes the same Resolver.
+func ExampleResolver() {
+	resolver := dcvclitest.Resolver{URL: "https://192.0.2.1:8445"}
+	_, err := resolver.Resolve(context.Background(), "cad-0042", dcvclitest.TransportHTTP, netip.MustParseAddr("198.51.100.24"))
+	fmt.Println(err)
+	// Output:
+	// resolver URL "https://192.0.2.1:8445": gateways take a DNS name, not an address
 }

@@ -224,5 +224,5 @@ func TestWithEveryDressTheClientReadsTheSame(t *testing.T) {
 	set(t, dcv, dcvclitest.Faults{NoJSON: true, UnquotedIDs: true})
 	after, err = cli.List(t.Context())
 	require.NoError(t, err)
-	assert.Equal(t, []dcvcli.Session{{ID: "a", Owner: "alice", Type: dcvcli.Console}}, after)
+	assert.Equal(t, []dcvcli.Session{{ID: "a", Owner: "alice", Type: dcvcli.Console, ActivityUnknown: true}}, after)
 }

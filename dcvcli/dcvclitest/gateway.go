@@ -70,12 +70,11 @@ func NewGateway(cfg GatewayConfig) (*Gateway, error) {
 		cfg.DCVTLS = &tls.Config{InsecureSkipVerify: true} //nolint:gosec // as its documentation says
 	}
 	g := &Gateway{cfg: cfg, mux: http.NewServeMux()}
-	g.proxy = &httputil.ReverseProxy{
-		Rewrite:       g.rewrite,
-		Transport:     &http.Transport{DialContext: dialHost, TLSClientConfig: cfg.DCVTLS, DisableKeepAlives: true},
-		FlushInterval: -1, // every line of the server at once
-		ErrorHandler:  g.unreachable,
-		ErrorLog:      slog.NewLogLogger(cfg.Logger.Handler(), slog.LevelDebug),
+	g.proxy = &httputil.ReverseProxy{ // it passes on every line at once: the length of the answer is not known
+		Rewrite:      g.rewrite,
+		Transport:    &http.Transport{DialContext: dialHost, TLSClientConfig: cfg.DCVTLS, DisableKeepAlives: true},
+		ErrorHandler: g.unreachable,
+		ErrorLog:     slog.NewLogLogger(cfg.Logger.Handler(), slog.LevelDebug),
 	}
 	g.mux.HandleFunc("POST "+connectPath, g.connect)
 	g.mux.HandleFunc("GET "+sessionsPath, http.NotFound) // a gateway knows no sessions

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -52,6 +53,7 @@ func resolving(t *testing.T, answer http.HandlerFunc) *directory {
 		Certificates: []tls.Certificate{catest.Issue(t, authority, "resolver", "localhost")},
 		ClientAuth:   tls.RequestClientCert, MinVersion: tls.VersionTLS12,
 	}
+	server.Config.ErrorLog = slog.NewLogLogger(testLogger(t).Handler(), slog.LevelDebug)
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	d.ca = authority.Pool()
@@ -262,17 +264,16 @@ func TestNewGatewaySaysWhatIsMissing(t *testing.T) {
 		"no query":     {Name: "gw1", Resolver: &dcvclitest.Resolver{URL: "https://director.lab.test/?x=1"}},
 		"another one":  {Name: "gw1", Resolver: &dcvclitest.Resolver{URL: "ftp://director.lab.test"}},
 		"a name in it": {Name: "gw1", Resolver: &dcvclitest.Resolver{URL: "https://192.0.2.1"}},
-		"a listener":   {Name: "gw1", Resolver: good},
 	} {
 		t.Run(name, func(t *testing.T) {
-			gateway, err := dcvclitest.NewGateway(cfg)
-			if err == nil {
-				err = gateway.Run(t.Context())
-			}
+			_, err := dcvclitest.NewGateway(cfg)
 			require.Error(t, err)
 		})
 	}
-	_, err := good.Resolve(t.Context(), "", dcvclitest.TransportHTTP, netip.Addr{})
+	gateway, err := dcvclitest.NewGateway(dcvclitest.GatewayConfig{Name: "gw1", Resolver: good})
+	require.NoError(t, err)
+	require.ErrorContains(t, gateway.Run(t.Context()), "Listener")
+	_, err = good.Resolve(t.Context(), "", dcvclitest.TransportHTTP, netip.Addr{})
 	require.Error(t, err)
 	_, err = good.Resolve(t.Context(), "s", "UDP", netip.Addr{})
 	require.Error(t, err)

@@ -162,19 +162,19 @@ func (p *permissions) known(feature string) error {
 	return fmt.Errorf("feature %.40q is not known", feature)
 }
 
-// follow returns an error when the members of a name lead to too many or back to
-// it. A member with the prefix is a name itself.
+// follow returns an error when the members of a name lead back to it or to too
+// many others. A member with the prefix is a name itself.
 func follow(names map[string][]string, start, prefix string) error {
+	const most = 10_000
 	open, steps := []string{start}, 0
 	for len(open) > 0 {
 		name := open[0]
 		open = open[1:]
 		for _, member := range names[name] {
-			inner, isName := strings.CutPrefix(member, prefix)
-			if steps++; steps > 10_000 || isName && inner == start {
-				return fmt.Errorf("%.40q goes round in circles", start)
+			if steps++; steps > most {
+				return fmt.Errorf("%.40q goes round in circles or has more than %d members", start, most)
 			}
-			if isName && names[inner] != nil {
+			if inner, isName := strings.CutPrefix(member, prefix); isName && names[inner] != nil {
 				open = append(open, inner)
 			}
 		}

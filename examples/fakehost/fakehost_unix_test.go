@@ -259,6 +259,9 @@ func TestWithoutAProgramTheUsageIsPrinted(t *testing.T) {
 		"serve on no address":     {"serve", "--state", t.TempDir(), "--listen", "256.0.0.1:0"},
 		"serve another DCV":       {"serve", "--state", t.TempDir(), "--profile", "1999.0-beos"},
 		"serve with no such URL":  {"serve", "--state", t.TempDir(), "--listen", "127.0.0.1:0", "--verifier", "director"},
+		"faults without a state":  {"faults"},
+		"a fault nobody knows":    {"faults", "--state", t.TempDir(), "telepathy"},
+		"faults with a bad flag":  {"faults", "--no-such-flag"},
 		"viewer with a bad flag":  {"viewer", "--no-such-flag"},
 		"serve with a wrong flag": {"serve", "--no-such-flag"},
 	} {
@@ -268,4 +271,20 @@ func TestWithoutAProgramTheUsageIsPrinted(t *testing.T) {
 			assert.NotEmpty(t, p.stderr.String())
 		})
 	}
+}
+
+func TestTheCommandMisbehavesWhenToldTo(t *testing.T) {
+	command := program(t, "dcv")
+	state := filepath.Join(filepath.Dir(command), "state")
+	t.Setenv("FAKEDCV_STATE", "")
+	exit := func(name string, args ...string) int {
+		cmd := exec.CommandContext(t.Context(), name, args...)
+		_ = cmd.Run()
+		return cmd.ProcessState.ExitCode()
+	}
+	assert.Equal(t, 0, exit(command, "list-sessions"))
+	assert.Equal(t, 0, launch(t, "faults", "--state", state, "crashAfter", "extraKeys").end(t))
+	assert.Equal(t, 137, exit(command, "create-session", "a"))
+	assert.Equal(t, 0, launch(t, "faults", "--state", state).end(t))
+	assert.Equal(t, 0, exit(command, "describe-session", "a"))
 }

@@ -1,11 +1,12 @@
 // Fakehost is a host with Amazon DCV and a person's DCV viewer, for
 // demonstrations and end-to-end tests on a machine that has neither, and a
-// gateway between them. It is four programs in one:
+// gateway between them. It is five programs in one:
 //
 //	fakehost dcv ARG…            the dcv command
 //	fakehost serve FLAG…         the DCV server
 //	fakehost gateway FLAG…       the DCV Connection Gateway
 //	fakehost viewer FLAG… FILE   the DCV viewer
+//	fakehost faults FLAG… NAME…  lets the dcv command misbehave
 //
 // Started under the name dcv or dcvviewer, as through a symbolic link, it is
 // that program at once. The command keeps its sessions in the directory that the
@@ -38,6 +39,7 @@ const usage = `usage:
   fakehost serve FLAG...        the DCV server; -h lists its flags
   fakehost gateway FLAG...      the DCV Connection Gateway; -h lists its flags
   fakehost viewer FLAG... FILE  the DCV viewer on a connection file; -h lists its flags
+  fakehost faults FLAG... NAME  lets the dcv command misbehave; -h lists the names
 `
 
 func main() {
@@ -54,6 +56,8 @@ func main() {
 		code = report(os.Stderr, gateway(ctx, args))
 	case "viewer":
 		code = report(os.Stderr, viewer(ctx, args))
+	case "faults":
+		code = report(os.Stderr, faults(args))
 	default:
 		fmt.Fprint(os.Stderr, usage)
 	}

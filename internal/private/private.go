@@ -33,12 +33,29 @@ func Remedy(path string) (string, error) { return remedy(path) }
 // Tighten takes the rights of others to a file away and says whether there were
 // any. A file that is not there has none.
 func Tighten(path string) (bool, error) {
-	command, err := remedy(path)
-	if errors.Is(err, fs.ErrNotExist) || err == nil && command == "" {
-		return false, nil
-	}
-	if err != nil {
+	wide, err := open(path)
+	if err != nil || !wide {
 		return false, err
 	}
 	return true, tighten(path)
+}
+
+// TightenFolder takes the rights of others to a folder away, and to what is in it
+// for as far as that has its rights from the folder. It says whether there were
+// any. A folder that is not there has none.
+func TightenFolder(path string) (bool, error) {
+	wide, err := open(path)
+	if err != nil || !wide {
+		return false, err
+	}
+	return true, tightenFolder(path)
+}
+
+// open says whether others have rights to what is there.
+func open(path string) (bool, error) {
+	command, err := remedy(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil && command != "", err
 }

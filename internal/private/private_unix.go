@@ -20,3 +20,5 @@ func remedy(path string) (string, error) {
 }
 
 func tighten(path string) error { return os.Chmod(path, 0o600) }
+
+func tightenFolder(path string) error { return os.Chmod(path, 0o700) } //nolint:gosec // a folder has to be entered

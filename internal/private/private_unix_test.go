@@ -67,3 +67,19 @@ func TestRightsOfOthersAreFoundAndTakenAway(t *testing.T) {
 		})
 	}
 }
+
+func TestAFolderThatOthersMayEnterIsClosed(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "data")
+	closed, err := private.TightenFolder(path)
+	require.NoError(t, err)
+	assert.False(t, closed, "there is none")
+	require.NoError(t, os.Mkdir(path, 0o700))
+	require.NoError(t, os.Chmod(path, 0o755))
+	closed, err = private.TightenFolder(path)
+	require.NoError(t, err)
+	assert.True(t, closed)
+	assert.Equal(t, fs.FileMode(0o700), mode(t, path))
+	closed, err = private.TightenFolder(path)
+	require.NoError(t, err)
+	assert.False(t, closed, "it was closed before")
+}

@@ -183,8 +183,13 @@ func trusted(sid, owner, account *windows.SID) bool {
 		sid.IsWellKnown(windows.WinCreatorOwnerRightsSid)
 }
 
-func tighten(path string) error {
-	attributes, err := ownersAlone("")
+func tighten(path string) error { return setList(path, "") }
+
+func tightenFolder(path string) error { return setList(path, "OICI") }
+
+// setList gives a file or folder the list that ownersAlone makes.
+func setList(path, inherit string) error {
+	attributes, err := ownersAlone(inherit)
 	if err != nil {
 		return err
 	}

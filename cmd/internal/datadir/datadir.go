@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/dcvix/dcvix/internal/durable"
 	"github.com/dcvix/dcvix/internal/private"
@@ -41,7 +42,12 @@ func Open(path, where string) (*Dir, error) {
 	if err != nil {
 		return nil, unusable(err)
 	}
-	switch err := lock(f); {
+	err = lock(f)
+	for tries := 0; errors.Is(err, errHeld) && tries < 3; tries++ {
+		time.Sleep(20 * time.Millisecond) // InUse may be looking
+		err = lock(f)
+	}
+	switch {
 	case errors.Is(err, errHeld):
 		err := fmt.Errorf("the data folder %s is %w by another process: stop that one, or name another folder (%s)", path, ErrInUse, where)
 		return nil, errors.Join(err, f.Close())
@@ -49,6 +55,26 @@ func Open(path, where string) (*Dir, error) {
 		return nil, errors.Join(unusable(err), f.Close())
 	}
 	return &Dir{lock: f}, nil
+}
+
+// InUse says whether a process holds the folder. It makes nothing and does not keep
+// another process from opening the folder. A folder that is not there is not in use.
+func InUse(path string) (bool, error) {
+	f, err := os.Open(filepath.Join(path, lockFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("look whether the data folder is in use: %w", err)
+	}
+	defer f.Close() //nolint:errcheck // only looked at; the lock ends with it
+	switch err := lockShared(f); {
+	case errors.Is(err, errHeld):
+		return true, nil
+	case err != nil:
+		return false, fmt.Errorf("look whether the data folder is in use: %w", err)
+	}
+	return false, nil
 }
 
 // Close gives the folder free.

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -56,4 +57,38 @@ func TestExplainSaysTheRemedy(t *testing.T) {
 		})
 	}
 	assert.Equal(t, os.ErrClosed, datadir.Explain(os.ErrClosed), "nothing to add")
+}
+
+func TestALookWhetherTheFolderIsInUseIsInNobodysWay(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "data")
+	used, err := datadir.InUse(path)
+	require.NoError(t, err)
+	assert.False(t, used)
+	assert.NoDirExists(t, path)
+
+	dir, err := datadir.Open(path, "x")
+	require.NoError(t, err)
+	used, err = datadir.InUse(path)
+	require.NoError(t, err)
+	assert.True(t, used)
+	require.NoError(t, dir.Close())
+	used, err = datadir.InUse(path)
+	require.NoError(t, err)
+	assert.False(t, used)
+
+	looked := make(chan struct{})
+	go func() {
+		defer close(looked)
+		for range 100 {
+			_, err := datadir.InUse(path)
+			assert.NoError(t, err)
+			time.Sleep(time.Millisecond) // as a person would, and faster
+		}
+	}()
+	for range 20 {
+		dir, err := datadir.Open(path, "x")
+		require.NoError(t, err)
+		require.NoError(t, dir.Close())
+	}
+	<-looked
 }

@@ -14,3 +14,8 @@ const errHeld = unix.EWOULDBLOCK
 func lock(f *os.File) error {
 	return unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 }
+
+// lockShared is for a look: any number of processes may have it at once.
+func lockShared(f *os.File) error {
+	return unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB)
+}
