@@ -55,6 +55,15 @@ func (h *history) mend() {
 	h.cut.Store(false)
 	h.host.missing.Store(false)
 	time.Sleep(2*interval + time.Second)
+	for h.sinceClosed() < 2*time.Second { // the reaper goes on: what it did a moment ago is reported within a second
+		time.Sleep(2 * time.Second)
+	}
+}
+
+func (h *history) sinceClosed() time.Duration {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return time.Since(h.closed)
 }
 
 // check compares what the director sees with what is on the host.

@@ -51,7 +51,8 @@ type history struct {
 	story []string
 	wrong []string
 
-	reaped int // in all histories; only one dcv command closes at a time
+	closed time.Time // when the agent last closed a session
+	reaped int       // in all histories; only one dcv command closes at a time
 }
 
 var (
@@ -76,6 +77,7 @@ func (h *history) isWrong(format string, args ...any) { // any: as fmt has it
 func (h *history) closing(s dcvclitest.Session) {
 	h.note("dcv close-session %s of %s", s.ID, s.Owner)
 	h.mu.Lock()
+	h.closed = time.Now()
 	asked, ours := h.asked[s.ID+" of "+s.Owner], h.made[s.ID] == s.Owner
 	h.mu.Unlock()
 	left := s.CreationTime

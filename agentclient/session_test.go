@@ -15,6 +15,7 @@ import (
 
 	"github.com/dcvix/dcvix"
 	"github.com/dcvix/dcvix/agentclient"
+	"github.com/dcvix/dcvix/ca"
 	"github.com/dcvix/dcvix/dcvcli"
 	"github.com/dcvix/dcvix/dcvcli/dcvclitest"
 )
@@ -123,7 +124,10 @@ func TestAnAgentThatIsKilledWhileItCreatesKnowsTheSessionLater(t *testing.T) {
 		synctest.Wait()
 		require.Equal(t, http.StatusCreated, call(t, h, http.MethodPost, dcvix.PathSessions, wishOfAda).status)
 		h.stop()
-		require.NoError(t, os.Chmod(filepath.Join(left, agentclient.KeyFile), 0o600))
+		key := filepath.Join(left, agentclient.KeyFile) // the copy is everybody's
+		text, err := os.ReadFile(key)
+		require.NoError(t, err)
+		require.NoError(t, ca.WriteKeyFile(key, text))
 
 		h.cfg.StateDir, h.cfg.DCV = left, dcv
 		h.start()
