@@ -34,6 +34,7 @@ type Config struct {
 	RegistrationToken string                  // what an unknown agent must show; "" means nothing
 	PendingMax        int                     // agents that may wait for approval; 0 means 10,000
 	PendingPerAddress int                     // new ones from one address (IPv6: one /64) in an hour, without a registration token; 0 means 60
+	UserSettings      []SettingName           // what users may set on a DCV server besides display/quality; see [Broker.SetConfig]
 
 	// KeepAutomaticConsole keeps the broker from ending the console session that a DCV
 	// server made by itself, when nobody is connected to it and it is in the way.
