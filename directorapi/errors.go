@@ -57,6 +57,12 @@ func faultOf(err error) fault {
 	if taken := (*session.NameTakenError)(nil); errors.As(err, &taken) {
 		return nameTaken(taken)
 	}
+	if drained := (*session.MaintenanceError)(nil); errors.As(err, &drained) {
+		return fault{http.StatusConflict, dcvix.CodeConflict, drained.Sentence()}
+	}
+	if full := (*session.NoCapacityError)(nil); errors.As(err, &full) {
+		return fault{http.StatusConflict, dcvix.CodeConflict, "No host of the pool is free (" + full.Reasons() + "): try again later."}
+	}
 	if early := (*auth.ThrottledError)(nil); errors.As(err, &early) {
 		detail := fmt.Sprintf("Too many logins failed: wait %d s, then try again.", seconds(early.RetryAfter))
 		return fault{http.StatusTooManyRequests, dcvix.CodeTooMany, detail}
@@ -124,6 +130,8 @@ func table() []row {
 		{session.ErrConsoleTaken, fault{http.StatusConflict, dcvix.CodeConflict, "The host's console is in use by somebody else: try another host."}},
 		{session.ErrOtherType, fault{http.StatusConflict, dcvix.CodeConflict, "The host runs sessions of the other type: try that type or another host."}},
 		{session.ErrIDTaken, fault{http.StatusConflict, dcvix.CodeConflict, "The host has a session of this id: choose another."}},
+		{session.ErrNoVirtual, fault{http.StatusConflict, dcvix.CodeConflict, "The host has no virtual sessions: ask for a console."}},
+		{session.ErrClosing, fault{http.StatusConflict, dcvix.CodeConflict, "The session is just being closed: try again in a moment."}},
 		{session.ErrAmbiguous, fault{http.StatusConflict, dcvix.CodeConflict, "Several hosts have a session of this id: say which with serverId."}},
 		{session.ErrNoCapacity, fault{http.StatusConflict, dcvix.CodeConflict, "No host is free: try again later."}},
 		{session.ErrConflict, fault{http.StatusConflict, dcvix.CodeConflict, "This is not possible as things are: look again and retry."}},

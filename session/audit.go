@@ -32,6 +32,8 @@ const (
 	AuditAgentReport     AuditAction = "agent.report"      // refused; reports that are taken in are not on record
 	AuditAgentRenameWish AuditAction = "agent.rename-wish" // an agent asks for another name
 	AuditAgentForget     AuditAction = "agent.forget"      // an agent was deleted for its age
+	AuditHostDrain       AuditAction = "host.drain"        // a host gets no new sessions, by an admin
+	AuditHostUndrain     AuditAction = "host.undrain"      // by an admin
 	AuditPolicyReload    AuditAction = "policy.reload"
 	AuditForgetDenial    AuditAction = "agent.forget-denial" // by an admin
 	AuditServerRenewed   AuditAction = "ca.server-renewed"   // the director's own certificate, for its age or its names

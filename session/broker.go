@@ -29,7 +29,8 @@ type Config struct {
 	Policy Policy
 
 	Audit             AuditLog                // where it goes on record which agents were forgotten for their age; nil means nowhere
-	Placer            Placer                  // for pools that name no strategy; nil means the one of [LeastLoaded]
+	Strategy          string                  // of pools that name none, one of [Strategies]; "" means [LeastLoaded]
+	Placer            Placer                  // for pools that name no strategy, in the place of Strategy; nil means none
 	Reserved          func() []dcvix.Hostname // names no agent may have now: the director's own; for concurrent use; nil means none
 	RegistrationToken string                  // what an unknown agent must show; "" means nothing
 	PendingMax        int                     // agents that may wait for approval; 0 means 10,000
@@ -103,6 +104,9 @@ type Broker struct {
 func Open(ctx context.Context, cfg Config) (*Broker, error) {
 	if cfg.Store == nil || cfg.Agents == nil || cfg.Policy == nil {
 		return nil, errors.New("session: Config needs Store, Agents and Policy")
+	}
+	if _, err := NewPlacer(cfg.Strategy); err != nil {
+		return nil, fmt.Errorf("session: Config.Strategy: %w", err)
 	}
 	cfg.setDefaults()
 	b := &Broker{cfg: cfg, lastPlaced: make(map[string]dcvix.Hostname)}

@@ -125,6 +125,9 @@ func (e *MaintenanceError) Error() string {
 	return ErrMaintenance.Error() + ": " + e.Message
 }
 
+// Sentence says it to people.
+func (e *MaintenanceError) Sentence() string { return inMaintenance("The host", e.Message) }
+
 // Unwrap returns [ErrMaintenance].
 func (e *MaintenanceError) Unwrap() error { return ErrMaintenance }
 
@@ -135,8 +138,14 @@ type NoCapacityError struct {
 	Counts map[ReasonCode]int
 }
 
-// Error returns the counts, the largest first.
+// Error returns the pool and the reasons.
 func (e *NoCapacityError) Error() string {
+	return fmt.Sprintf("pool %q: %v: %s", e.Pool, ErrNoCapacity, e.Reasons())
+}
+
+// Reasons returns the counts in words, the largest first, such as "48 in use, 2 in
+// maintenance".
+func (e *NoCapacityError) Reasons() string {
 	codes := slices.SortedFunc(maps.Keys(e.Counts), func(a, b ReasonCode) int {
 		if d := e.Counts[b] - e.Counts[a]; d != 0 {
 			return d
@@ -150,7 +159,7 @@ func (e *NoCapacityError) Error() string {
 	if len(parts) == 0 {
 		parts = []string{"it has no hosts"}
 	}
-	return fmt.Sprintf("pool %q: %v: %s", e.Pool, ErrNoCapacity, strings.Join(parts, ", "))
+	return strings.Join(parts, ", ")
 }
 
 // Unwrap returns [ErrNoCapacity].
