@@ -21,6 +21,7 @@ const (
 	PathUserServers         = "/v1/user/servers"
 	PathUserSessions        = "/v1/user/sessions"
 	PathUserConnectionToken = "/v1/user/connectiontoken"
+	PathUserServerConfig    = "/v1/user/servers/{server}/config"
 	PathAuthTokenVerify     = "/v1/user/authtokenverify" //nolint:gosec // a path, not a credential
 
 	PathSessions             = "/v1/sessions"
@@ -34,6 +35,7 @@ const (
 	PathAdminAgentReactivate = "/v1/admin/agents/{guid}/reactivate"
 	PathAdminDenials         = "/v1/admin/denials"
 	PathAdminDenial          = "/v1/admin/denials/{guid}"
+	PathAdminPolicyAccess    = "/v1/admin/policy/access"
 )
 
 // Paths of the agent, besides [PathHealth], [PathSessions] and [PathSession].

@@ -29,6 +29,7 @@ const CookieName = "dcvix_session"
 // ServersResponse lists the names that a user may ask a session on.
 type ServersResponse struct {
 	Servers []string `json:"servers"`
+	Reason  string   `json:"reason,omitempty"` // why the list is empty, a sentence
 }
 
 // CreateSessionRequest asks the director for a session. A user's own name comes
@@ -49,7 +50,9 @@ type CreateSessionResponse struct {
 }
 
 // ConnectionTokenResponse is all that a viewer needs. Token is a secret that
-// opens one session for one user.
+// opens one session for one user. Host, Port and SessionID are those of the DCV
+// server, or what to ask the connection gateway for: Host may be an address then,
+// and SessionID {id}-{server}.
 type ConnectionTokenResponse struct {
 	Token      string    `json:"token"`
 	Host       Hostname  `json:"host,omitempty"`

@@ -97,13 +97,18 @@ func (s *Server) guard(r route, admit func(echo.Context, access) error) echo.Han
 }
 
 func (s *Server) admit(c echo.Context, who access) error {
-	if who != accessAgent && who != accessDCV { // those are no browsers
+	if _, err := s.proxies.origin(c.Request()); err != nil {
+		return err
+	}
+	if who != accessAgent && who != accessDCV && who != accessGateway { // those are no browsers
 		if err := s.cross.Check(c.Request()); err != nil {
 			return fmt.Errorf("%w: %w", errCrossOrigin, err)
 		}
 	}
 	switch who {
 	case accessNone, accessDCV:
+	case accessGateway:
+		return s.admitGateway(c)
 	case accessUser, accessAdmin:
 		claims, err := s.claims(c.Request())
 		if err != nil {
@@ -154,7 +159,7 @@ func bearer(r *http.Request) string {
 
 // isAdmin asks the token and the policy of this moment.
 func (s *Server) isAdmin(c token.Claims) bool {
-	return c.Category == token.Admin && s.cfg.Broker.Access(c.User).Admin
+	return c.Category == token.Admin && s.cfg.Broker.Access(c.User, c.Groups).Admin
 }
 
 // actor is who acts: the operator whom the control half let in, or a login.
@@ -163,7 +168,7 @@ func (s *Server) actor(c echo.Context) session.Actor {
 		return session.Actor{User: dcvix.Username(operator), Admin: true}
 	}
 	claims, _ := c.Get(keyClaims).(token.Claims)
-	return session.Actor{User: claims.User, Admin: s.isAdmin(claims)}
+	return session.Actor{User: claims.User, Groups: claims.Groups, Admin: s.isAdmin(claims)}
 }
 
 // agent returns the registered agent whose certificate the peer holds. With an
@@ -183,6 +188,7 @@ func (s *Server) agent(r *http.Request) (session.Agent, error) {
 	if err != nil {
 		return session.Agent{ID: peer.id}, fmt.Errorf("%w: %w", errNoAgent, err)
 	}
+	free(r)
 	return a, nil
 }
 

@@ -33,6 +33,7 @@ func controlRoutes() map[string]bool {
 		"POST " + dcvix.PathAdminAgents + guid + "/approve": true, "POST " + dcvix.PathAdminAgents + guid + "/deny": true,
 		"POST " + dcvix.PathAdminAgents + guid + "/revoke": true, "POST " + dcvix.PathAdminAgents + guid + "/reactivate": true,
 		"GET " + dcvix.PathAdminDenials: true, "DELETE " + dcvix.PathAdminDenials + guid: true,
+		"GET " + dcvix.PathAdminPolicyAccess: true,
 	}
 }
 

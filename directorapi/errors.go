@@ -27,6 +27,10 @@ var (
 	errCrossOrigin = errors.New("request of another site's page")
 	errTooLarge    = errors.New("request body over the limit")
 	errCSRName     = errors.New("the request names another agent")
+	errNoGateway   = errors.New("not the address of a gateway")
+	errNoSession   = errors.New("no such session for the gateway")
+	errBadToken    = errors.New("the connection token is not accepted")
+	errElsewhere   = errors.New("the token is for another host than the one that asks")
 	errNoRecord    = errors.New("the act is not on record")
 )
 
@@ -52,6 +56,12 @@ func faultOf(err error) fault {
 	}
 	if taken := (*session.NameTakenError)(nil); errors.As(err, &taken) {
 		return nameTaken(taken)
+	}
+	if drained := (*session.MaintenanceError)(nil); errors.As(err, &drained) {
+		return fault{http.StatusConflict, dcvix.CodeConflict, drained.Sentence()}
+	}
+	if full := (*session.NoCapacityError)(nil); errors.As(err, &full) {
+		return fault{http.StatusConflict, dcvix.CodeConflict, "No host of the pool is free (" + full.Reasons() + "): try again later."}
 	}
 	if early := (*auth.ThrottledError)(nil); errors.As(err, &early) {
 		detail := fmt.Sprintf("Too many logins failed: wait %d s, then try again.", seconds(early.RetryAfter))
@@ -97,6 +107,12 @@ func table() []row {
 		{errNoAdmin, fault{http.StatusForbidden, dcvix.CodeForbidden, "This needs a login as admin."}},
 		{errNoAgent, fault{http.StatusUnauthorized, dcvix.CodeUnauthenticated, "This needs the certificate of a registered agent."}},
 		{errCrossOrigin, fault{http.StatusForbidden, dcvix.CodeForbidden, "The request came from a page of another site."}},
+		{errTwoOrigins, fault{http.StatusBadRequest, dcvix.CodeBadRequest, "The request says in two ways where it comes from: " +
+			"have the proxy in front set or remove both X-Forwarded-For and Forwarded."}},
+		{errNoGateway, fault{http.StatusForbidden, dcvix.CodeForbidden, "This is for connection gateways: an admin lists their addresses in gateways_list."}},
+		{errNoSession, fault{http.StatusNotFound, dcvix.CodeNotFound, "There is no such session."}},
+		{errElsewhere, fault{http.StatusForbidden, dcvix.CodeForbidden, "The token is for another host than the one that asks."}},
+		{errBadToken, fault{http.StatusForbidden, dcvix.CodeForbidden, "The token is not accepted."}},
 		{errTooLarge, fault{http.StatusRequestEntityTooLarge, dcvix.CodeTooLarge, "The request is too large."}},
 		{errCSRName, fault{http.StatusUnauthorized, dcvix.CodeUnauthenticated, "The certificate request names another agent than the GUID."}},
 
@@ -114,6 +130,8 @@ func table() []row {
 		{session.ErrConsoleTaken, fault{http.StatusConflict, dcvix.CodeConflict, "The host's console is in use by somebody else: try another host."}},
 		{session.ErrOtherType, fault{http.StatusConflict, dcvix.CodeConflict, "The host runs sessions of the other type: try that type or another host."}},
 		{session.ErrIDTaken, fault{http.StatusConflict, dcvix.CodeConflict, "The host has a session of this id: choose another."}},
+		{session.ErrNoVirtual, fault{http.StatusConflict, dcvix.CodeConflict, "The host has no virtual sessions: ask for a console."}},
+		{session.ErrClosing, fault{http.StatusConflict, dcvix.CodeConflict, "The session is just being closed: try again in a moment."}},
 		{session.ErrAmbiguous, fault{http.StatusConflict, dcvix.CodeConflict, "Several hosts have a session of this id: say which with serverId."}},
 		{session.ErrNoCapacity, fault{http.StatusConflict, dcvix.CodeConflict, "No host is free: try again later."}},
 		{session.ErrConflict, fault{http.StatusConflict, dcvix.CodeConflict, "This is not possible as things are: look again and retry."}},

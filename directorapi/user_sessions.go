@@ -11,13 +11,26 @@ import (
 )
 
 func (s *Server) userServers(c echo.Context) error {
-	access := s.cfg.Broker.Access(s.actor(c).User)
+	who := s.actor(c)
+	access := s.cfg.Broker.Access(who.User, who.Groups)
 	names := make([]string, 0, len(access.Hosts)+1)
 	names = append(names, access.Hosts...)
 	if access.Custom {
 		names = append(names, dcvix.AllowCustom)
 	}
-	return ok(c, dcvix.ServersResponse{Servers: names})
+	return ok(c, dcvix.ServersResponse{Servers: names, Reason: whyEmpty(access)})
+}
+
+// whyEmpty says why the policy lets a user open nothing; "" when it does.
+func whyEmpty(a session.Access) string {
+	switch {
+	case len(a.Hosts) > 0 || a.Custom:
+		return ""
+	case !a.Known:
+		return "The policy names neither you nor a group of yours: ask an administrator for a workstation."
+	default:
+		return "The policy gives you no workstation: ask an administrator for one."
+	}
 }
 
 func (s *Server) userSessions(c echo.Context) error {
@@ -34,7 +47,8 @@ func (s *Server) openOwnSession(c echo.Context) error {
 		return malformed("The session type is \"console\" or \"virtual\".")
 	}
 	// Whoever the body names, a user asks for a session of their own.
-	who := session.Actor{User: s.actor(c).User}
+	who := s.actor(c)
+	who.Admin = false
 	return s.open(c, who, session.OpenRequest{Owner: who.User, Server: req.ServerID, Type: kind})
 }
 
@@ -74,10 +88,15 @@ func (s *Server) connectionToken(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	c.Response().Header().Set("Cache-Control", "no-store")
-	return ok(c, dcvix.ConnectionTokenResponse{
+	answer := dcvix.ConnectionTokenResponse{
 		Token: sealed, Host: at.Host, Port: at.Port, WebURLPath: at.WebPath, SessionID: at.Session, ExpiresAt: dcvix.Time{Time: expires},
-	})
+	}
+	if s.gateway.port != 0 {
+		answer.Host, answer.Port, answer.WebURLPath = s.gateway.host, s.gateway.port, "/"
+		answer.SessionID = dcvix.SessionID(at.Shared()) // the gateway asks with what the viewer says
+	}
+	c.Response().Header().Set("Cache-Control", "no-store")
+	return ok(c, answer)
 }
 
 // closeSession is for the owner and for admins.

@@ -19,6 +19,9 @@ const (
 	AuditSessionOpen     AuditAction = "session.open"
 	AuditSessionClose    AuditAction = "session.close"
 	AuditSessionConnect  AuditAction = "session.connect"   // a connection token was asked for
+	AuditSessionResolve  AuditAction = "session.resolve"   // refused to a connection gateway; what is answered is not on record
+	AuditSessionVerify   AuditAction = "session.verify"    // refused to a DCV server; what is answered is not on record
+	AuditSettingsPush    AuditAction = "settings.push"     // settings of a DCV server, by a user
 	AuditAgentRegister   AuditAction = "agent.register"    // an unknown agent was noted as pending, or an agent was refused
 	AuditAgentApprove    AuditAction = "agent.approve"     // by an admin
 	AuditAgentDeny       AuditAction = "agent.deny"        // by an admin
@@ -29,6 +32,8 @@ const (
 	AuditAgentReport     AuditAction = "agent.report"      // refused; reports that are taken in are not on record
 	AuditAgentRenameWish AuditAction = "agent.rename-wish" // an agent asks for another name
 	AuditAgentForget     AuditAction = "agent.forget"      // an agent was deleted for its age
+	AuditHostDrain       AuditAction = "host.drain"        // a host gets no new sessions, by an admin
+	AuditHostUndrain     AuditAction = "host.undrain"      // by an admin
 	AuditPolicyReload    AuditAction = "policy.reload"
 	AuditForgetDenial    AuditAction = "agent.forget-denial" // by an admin
 	AuditServerRenewed   AuditAction = "ca.server-renewed"   // the director's own certificate, for its age or its names

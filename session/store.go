@@ -78,6 +78,7 @@ type Store interface {
 	AgentStore
 	TokenStore
 	DenialStore
+	HostStore
 }
 
 // An AgentStore keeps the register of agents.
@@ -117,6 +118,16 @@ type DenialStore interface {
 	ForgetDenials(ctx context.Context, ids ...dcvix.AgentID) error
 }
 
+// A HostStore keeps what admins decided about hosts.
+type HostStore interface {
+	// HostFlags returns the flags of every host that has some, in no order.
+	HostFlags(ctx context.Context) ([]HostFlags, error)
+	// PutHostFlags adds flags and takes the place of earlier ones of that agent.
+	PutHostFlags(ctx context.Context, f HostFlags) error
+	// ForgetHostFlags removes the flags of an agent; it is no error when there are none.
+	ForgetHostFlags(ctx context.Context, id dcvix.AgentID) error
+}
+
 // An AgentCaller speaks with the agents. It is safe for concurrent use and
 // returns soon after ctx is done. Its errors wrap [ErrAgentFailed] or, when the
 // agent was too slow, [ErrAgentTimeout].
@@ -132,6 +143,8 @@ type AgentCaller interface {
 	// wraps [ErrNotFound] if the host has none: ids such as "console" come back, and
 	// by now one may be somebody else's.
 	CloseSession(ctx context.Context, a Agent, owner dcvix.Username, id dcvix.SessionID) error
+	// SetConfig changes settings of the host's DCV server, all or as far as it gets.
+	SetConfig(ctx context.Context, a Agent, settings []dcvix.Setting) error
 	// Report asks for what the agent would send by itself.
 	Report(ctx context.Context, a Agent) (dcvix.AgentUpdate, error)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/dcvix/dcvix/auth/token"
 	"github.com/dcvix/dcvix/cmd/internal/inifile"
 	"github.com/dcvix/dcvix/cmd/internal/logging"
+	"github.com/dcvix/dcvix/session"
 	"github.com/dcvix/dcvix/session/auditfile"
 )
 
@@ -29,12 +30,16 @@ type config struct {
 	tokenKeyFile      string
 	tokenKeysOld      []string
 	policyFolder      string
+	foldUsers         string // auto, true or false
 	dataDir           string
 	serverNames       []string
 	registrationToken string
 	pendingMax        int
 	pendingPerAddress int
 	connectionTTL     time.Duration
+	network           networkConfig
+	replaceConsole    bool
+	strategy          string
 
 	failures int
 	window   time.Duration
@@ -59,11 +64,13 @@ func newConfig(backends map[string]BackendFactory) *config {
 		c.backends[name] = backends[name](c.set.Section(name + "_auth"))
 	}
 	c.declareReserved(backends)
+	c.network.declare(c.set)
 	c.otp.declare(c.set)
 	t := c.set.Section("throttle")
 	t.Int(&c.failures, "failures", 5, "how many logins of a user at an address may fail within window before each further one costs a delay; ten times as many of a user at all strange addresses, twenty times as many of all users at one address").Range(1, 1000)
 	t.Duration(&c.window, "window", 10*time.Minute, "in which so many failures are forgotten").Between(time.Second, 24*time.Hour)
 	t.Duration(&c.maxDelay, "max_delay", 30*time.Second, "the longest delay after a failed login; the delays grow from 1s").Between(time.Second, 10*time.Minute)
+	c.set.Section("placement").Enum(&c.strategy, "strategy", session.LeastLoaded, "how a host of a pool is chosen that names no strategy itself", session.Strategies()...)
 	h := c.set.Section("housekeeper")
 	h.Duration(&c.housekeeping, "housekeeper_frequency", 40*time.Second, "how often hosts that fell silent are looked for").Between(time.Second, 24*time.Hour)
 	h.Duration(&c.maxAge, "max_age", 30*time.Second, "silence after which a host is shown as silent; never less than two and a half of its report intervals")
@@ -85,11 +92,13 @@ func (c *config) declareDirector(backends map[string]BackendFactory) {
 	s.Path(&c.tokenKeyFile, "token_key_file", "", "file with the token key; made once when it is not there")
 	s.List(&c.tokenKeysOld, "token_keys_old", "", "token keys that still open tokens but seal none").Check(checkTokenKeys)
 	s.Duration(&c.connectionTTL, "connection_token_ttl", time.Hour, "how long a connection token can be presented").Between(time.Minute, 24*time.Hour)
-	s.Path(&c.policyFolder, "policydb_folder", "policydb", "folder of users.json and pools.json; made with empty lists when it is not there")
+	s.Path(&c.policyFolder, "policydb_folder", "policydb", "folder of users.json, pools.json and, when there are rules for groups, groups.json; made with empty lists when it is not there")
+	s.Enum(&c.foldUsers, "fold_user_case", "auto", "whether names of users and groups are the same when they differ in upper and lower case alone; auto is true for auth_type = ldap, where directories take them so", "auto", "true", "false")
 	c.dataDirKey = s.Path(&c.dataDir, "data_dir", defaultDataDir(), "folder of keys, certificates and the register of agents")
 	s.List(&c.serverNames, "server_names", "", "further host names and addresses of this director, for its certificate")
 	s.Secret(&c.registrationToken, "registration_token", "", "what an unknown agent must show to be noted at all")
 	s.Int(&c.pendingMax, "pending_max", 10_000, "how many agents may wait for approval").Range(1, 1_000_000)
+	s.Bool(&c.replaceConsole, "replace_automatic_console", true, "whether the console session that a DCV server made by itself may be ended to make room, when nobody is connected to it")
 	s.Int(&c.pendingPerAddress, "pending_per_address", 60, "how many new agents may ask from one address in an hour; not counted when they show the registration_token").Range(1, 1_000_000)
 }
 
@@ -136,7 +145,6 @@ func (c *config) declareReserved(backends map[string]BackendFactory) {
 			c.set.Section(name+"_auth").Reserved(key, "of the "+name+" backend")
 		}
 	}
-	c.set.Section("gateway").Reserved("gateways_list", "addresses that may call the session resolver")
 }
 
 func (c *config) load(path string, lenient bool, environ []string) error {
@@ -146,6 +154,11 @@ func (c *config) load(path string, lenient bool, environ []string) error {
 	}
 	c.file = found
 	return c.set.Load(inifile.Source{Path: found, Environ: environ, Lenient: lenient})
+}
+
+// foldUserCase says whether names of users compare without case.
+func (c *config) foldUserCase() bool {
+	return c.foldUsers == "true" || c.foldUsers == "auto" && c.authType == "ldap"
 }
 
 func (c *config) checkAudit() error {

@@ -153,7 +153,13 @@ func (p *Policy) Rules() *session.Rules { return p.rules.Load() }
 // Set replaces the policy by the content of users.json and pools.json.
 func (p *Policy) Set(t testing.TB, users, pools string) {
 	t.Helper()
-	p.rules.Store(must(session.ParseRules([]byte(users), []byte(pools)))(t))
+	p.SetFiles(t, session.PolicyFiles{Users: []byte(users), Pools: []byte(pools)})
+}
+
+// SetFiles replaces the policy.
+func (p *Policy) SetFiles(t testing.TB, files session.PolicyFiles) {
+	t.Helper()
+	p.rules.Store(must(session.ParseRules(files))(t))
 }
 
 // TLS returns what a client that knows the director's CA uses.
@@ -166,8 +172,14 @@ func (s *Server) TLS() *tls.Config {
 // Anonymous returns a client that is not logged in.
 func (s *Server) Anonymous() *client.Client {
 	s.t.Helper()
-	c := must(client.New(client.Config{URL: s.URL, TLS: s.TLS()}))(s.t)
-	s.t.Cleanup(c.Close)
+	return NewClient(s.t, s, "")
+}
+
+// NewClient returns a client that is not logged in, for a director below a prefix.
+func NewClient(t testing.TB, s *Server, prefix string) *client.Client {
+	t.Helper()
+	c := must(client.New(client.Config{URL: s.URL + prefix, TLS: s.TLS()}))(t)
+	t.Cleanup(c.Close)
 	return c
 }
 
