@@ -86,6 +86,8 @@ func (h *history) closing(s dcvclitest.Session) {
 	}
 	switch idle := time.Since(left); {
 	case asked:
+	// It makes room for somebody's session: an automatic console, as far as can be told.
+	case s.ID == "console" && s.Type == dcvcli.Console && !slices.Contains(people, dcvix.Username(s.Owner)):
 	case ours && s.Type == dcvcli.Virtual && len(s.Connections) == 0 && idle >= idleTimeout:
 		h.reaped++
 	default:
