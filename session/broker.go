@@ -33,6 +33,7 @@ type Config struct {
 	RegistrationToken string                  // what an unknown agent must show; "" means nothing
 	PendingMax        int                     // agents that may wait for approval; 0 means 10,000
 	PendingPerAddress int                     // new ones from one address (IPv6: one /64) in an hour, without a registration token; 0 means 60
+	UserSettings      []SettingName           // what users may set on a DCV server besides display/quality; see [Broker.SetConfig]
 
 	MaxAge           time.Duration    // silence after which a host is shown as silent, at least 2.5 report intervals; 0 means 30 s
 	Housekeeping     time.Duration    // how often silent hosts are looked for; 0 means 40 s
@@ -80,6 +81,10 @@ type Broker struct {
 	busy      keyedLock // one creation a host at a time
 	calls     links.Set // to agents, under way
 
+	asking    keyedLock     // one caller of Locate a host at a time
+	started   chan struct{} // closed when all hosts were asked at the start
+	startOnce sync.Once
+
 	dropping sync.RWMutex
 	droppers []AgentDropper
 }
@@ -91,7 +96,7 @@ func Open(ctx context.Context, cfg Config) (*Broker, error) {
 		return nil, errors.New("session: Config needs Store, Agents and Policy")
 	}
 	cfg.setDefaults()
-	b := &Broker{cfg: cfg, fleet: newFleet(cfg.MaxAge, cfg.ActDeadline)}
+	b := &Broker{cfg: cfg, fleet: newFleet(cfg.MaxAge, cfg.ActDeadline), started: make(chan struct{})}
 	if d, ok := cfg.Agents.(AgentDropper); ok {
 		b.droppers = append(b.droppers, d)
 	}
@@ -113,7 +118,10 @@ func Open(ctx context.Context, cfg Config) (*Broker, error) {
 // returns nil.
 func (b *Broker) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
-	wg.Go(func() { b.askAll(ctx) })
+	wg.Go(func() {
+		b.askAll(ctx)
+		b.startOnce.Do(func() { close(b.started) })
+	})
 	defer wg.Wait()
 	seen := time.NewTicker(10 * time.Second)
 	defer seen.Stop()

@@ -53,3 +53,6 @@ func (b *Broker) NewcomerAddresses() int {
 
 // WaitingChanges returns how many changes of the register wait for a commit.
 func (b *Broker) WaitingChanges() int { return b.register.changes.Waiting() }
+
+// ParsePair is parsePair.
+func ParsePair(s string) (a, b int, ok bool) { return parsePair(s) }

@@ -91,7 +91,7 @@ func (b *Broker) Open(ctx context.Context, who Actor, req OpenRequest) (OpenedSe
 func (b *Broker) create(ctx context.Context, a Agent, req OpenRequest) (OpenedSession, error) {
 	wanted := req.ID
 	if wanted == "" {
-		wanted = dcvix.SessionID("dcvix_" + uuid.NewString())
+		wanted = dcvix.SessionID(madeHere + uuid.NewString())
 	}
 	ctx, end, err := b.call(ctx, a.ID)
 	if err != nil {
