@@ -17,11 +17,11 @@ func (s *Server) userServers(c echo.Context) error {
 	if access.Custom {
 		names = append(names, dcvix.AllowCustom)
 	}
-	return ok(c, dcvix.ServersResponse{Servers: names})
+	return s.list(c, dcvix.ServersResponse{Servers: names})
 }
 
 func (s *Server) userSessions(c echo.Context) error {
-	return ok(c, s.cfg.Broker.SessionsOf(s.actor(c).User))
+	return s.list(c, s.cfg.Broker.SessionsOf(s.actor(c).User))
 }
 
 func (s *Server) openOwnSession(c echo.Context) error {
