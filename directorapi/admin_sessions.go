@@ -7,19 +7,28 @@ import (
 	"github.com/dcvix/dcvix/session"
 )
 
-func (s *Server) listSessions(c echo.Context) error { return ok(c, s.cfg.Broker.Sessions()) }
+func (s *Server) listSessions(c echo.Context) error {
+	return s.listHosts(c, func(hosts []session.Host) any { // any: as encoding/json
+		sessions := make([]dcvix.Session, 0)
+		for _, h := range hosts {
+			sessions = append(sessions, h.Sessions...)
+		}
+		return sessions
+	})
+}
 
 func (s *Server) listServers(c echo.Context) error {
-	servers := make([]dcvix.Server, 0)
-	for _, h := range s.cfg.Broker.Hosts() {
-		server := dcvix.Server{
-			Stats: h.Stats, AgentIP: h.Address, Tags: h.Tags, LastSeen: dcvix.Time{Time: h.LastSeen},
-			Sessions: h.Sessions, Problems: h.Problems, GPUs: h.GPUs, Licence: h.Licence,
+	return s.listHosts(c, func(hosts []session.Host) any { // any: as encoding/json
+		servers := make([]dcvix.Server, len(hosts))
+		for i, h := range hosts {
+			servers[i] = dcvix.Server{
+				Stats: h.Stats, AgentIP: h.Address, Tags: h.Tags, LastSeen: dcvix.Time{Time: h.LastSeen},
+				Sessions: h.Sessions, Problems: h.Problems, GPUs: h.GPUs, Licence: h.Licence,
+			}
+			servers[i].Hostname = string(h.Name)
 		}
-		server.Hostname = string(h.Name)
-		servers = append(servers, server)
-	}
-	return ok(c, servers)
+		return servers
+	})
 }
 
 // openSession is for admins: for any user, on any host.

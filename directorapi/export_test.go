@@ -137,3 +137,6 @@ func Counted(l net.Listener) int {
 	}
 	return sum
 }
+
+// SameHost is how lists see that a host did not change.
+func SameHost(a, b session.Host) bool { return sameHost(a, b) }

@@ -20,6 +20,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"sync"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -93,6 +94,8 @@ type Server struct {
 	refusals   refusals
 	sources    refusals // what checkSource logs
 	challenges *challenges
+	view       hostView
+	zippers    sync.Pool // of *gzip.Writer
 }
 
 var _ session.AgentDropper = (*Server)(nil)

@@ -258,8 +258,17 @@ func (f *Fleet) Hosts() []Host {
 		hosts = append(hosts, l.host)
 	}
 	f.mu.RUnlock()
-	slices.SortFunc(hosts, func(a, b Host) int { return cmp.Compare(a.Name, b.Name) })
-	return hosts
+	// Hosts are large: what is moved often is pointers to them.
+	order := make([]*Host, len(hosts))
+	for i := range hosts {
+		order[i] = &hosts[i]
+	}
+	slices.SortFunc(order, func(a, b *Host) int { return cmp.Compare(a.Name, b.Name) })
+	sorted := make([]Host, len(hosts))
+	for i, h := range order {
+		sorted[i] = *h
+	}
+	return sorted
 }
 
 // sweep marks the hosts that fell silent and drops those silent ten times as

@@ -1013,6 +1013,13 @@ export interface components {
                 "text/plain": string;
             };
         };
+        /** @description The list is what If-None-Match says. */
+        NotModified: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content?: never;
+        };
         /** @description The host's agent could not do it. */
         AgentFailed: {
             headers: {
@@ -1240,6 +1247,7 @@ export interface operations {
                     "application/json": components["schemas"]["ServersResponse"];
                 };
             };
+            304: components["responses"]["NotModified"];
             401: components["responses"]["Unauthenticated"];
             default: components["responses"]["Refused"];
         };
@@ -1262,6 +1270,7 @@ export interface operations {
                     "application/json": components["schemas"]["Session"][];
                 };
             };
+            304: components["responses"]["NotModified"];
             401: components["responses"]["Unauthenticated"];
             default: components["responses"]["Refused"];
         };
@@ -1432,14 +1441,19 @@ export interface operations {
     };
     sessions: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Only sessions of hosts whose name comes after this one. */
+                after?: string;
+                /** @description Only sessions of so many hosts. The header Link then leads to the next page, if there is one. */
+                limit?: number;
+            };
             header?: never;
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description All sessions. */
+            /** @description All sessions, ordered by host and id. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1448,6 +1462,7 @@ export interface operations {
                     "application/json": components["schemas"]["Session"][];
                 };
             };
+            304: components["responses"]["NotModified"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             default: components["responses"]["Refused"];
@@ -1516,22 +1531,32 @@ export interface operations {
     };
     servers: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Only hosts whose name comes after this one. */
+                after?: string;
+                /** @description At most so many hosts. The header Link then leads to the next page, if there is one. */
+                limit?: number;
+            };
             header?: never;
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The hosts. */
+            /** @description The hosts, ordered by name. */
             200: {
                 headers: {
+                    /** @description For If-None-Match. Other lists have it too. */
+                    Etag?: string;
+                    /** @description `<?after=NAME&limit=N>; rel="next"` when there are more (RFC 8288). */
+                    Link?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Server"][];
                 };
             };
+            304: components["responses"]["NotModified"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             default: components["responses"]["Refused"];
@@ -1558,6 +1583,7 @@ export interface operations {
                     "application/json": components["schemas"]["Agent"][];
                 };
             };
+            304: components["responses"]["NotModified"];
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
