@@ -116,8 +116,9 @@ type Session struct {
 
 // The status words that the director adds to those of DCV.
 const (
-	StatusClosing = "closing" // a close was asked for
-	StatusUnknown = "unknown" // its host has been silent for too long
+	StatusCreating = "creating" // it was asked for and is not there yet
+	StatusClosing  = "closing"  // a close was asked for
+	StatusUnknown  = "unknown"  // its host has been silent for too long
 )
 
 // AgentCreateSession asks an agent for a session.

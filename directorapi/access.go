@@ -154,7 +154,7 @@ func bearer(r *http.Request) string {
 
 // isAdmin asks the token and the policy of this moment.
 func (s *Server) isAdmin(c token.Claims) bool {
-	return c.Category == token.Admin && s.cfg.Broker.Access(c.User).Admin
+	return c.Category == token.Admin && s.cfg.Broker.Access(c.User, c.Groups).Admin
 }
 
 // actor is who acts: the operator whom the control half let in, or a login.
@@ -163,7 +163,7 @@ func (s *Server) actor(c echo.Context) session.Actor {
 		return session.Actor{User: dcvix.Username(operator), Admin: true}
 	}
 	claims, _ := c.Get(keyClaims).(token.Claims)
-	return session.Actor{User: claims.User, Admin: s.isAdmin(claims)}
+	return session.Actor{User: claims.User, Groups: claims.Groups, Admin: s.isAdmin(claims)}
 }
 
 // agent returns the registered agent whose certificate the peer holds. With an

@@ -17,7 +17,7 @@ func (s *Server) throttled(category token.Category) auth.Authenticator {
 	}
 	return s.cfg.Throttle.Around(auth.AuthenticatorFunc(func(ctx context.Context, c auth.Credentials) (auth.Identity, error) {
 		who, err := s.cfg.Authenticator.Authenticate(ctx, c)
-		if err == nil && !s.cfg.Broker.Access(who.User).Admin {
+		if err == nil && !s.cfg.Broker.Access(who.User, who.Groups).Admin {
 			return auth.Identity{}, fmt.Errorf("%w: no admin", auth.ErrInvalidCredentials)
 		}
 		return who, err

@@ -11,7 +11,8 @@ import (
 )
 
 func (s *Server) userServers(c echo.Context) error {
-	access := s.cfg.Broker.Access(s.actor(c).User)
+	who := s.actor(c)
+	access := s.cfg.Broker.Access(who.User, who.Groups)
 	names := make([]string, 0, len(access.Hosts)+1)
 	names = append(names, access.Hosts...)
 	if access.Custom {
@@ -34,7 +35,8 @@ func (s *Server) openOwnSession(c echo.Context) error {
 		return malformed("The session type is \"console\" or \"virtual\".")
 	}
 	// Whoever the body names, a user asks for a session of their own.
-	who := session.Actor{User: s.actor(c).User}
+	who := s.actor(c)
+	who.Admin = false
 	return s.open(c, who, session.OpenRequest{Owner: who.User, Server: req.ServerID, Type: kind})
 }
 

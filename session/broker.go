@@ -29,10 +29,15 @@ type Config struct {
 	Policy Policy
 
 	Audit             AuditLog                // where it goes on record which agents were forgotten for their age; nil means nowhere
+	Placer            Placer                  // for pools that name no strategy; nil means the one of [LeastLoaded]
 	Reserved          func() []dcvix.Hostname // names no agent may have now: the director's own; for concurrent use; nil means none
 	RegistrationToken string                  // what an unknown agent must show; "" means nothing
 	PendingMax        int                     // agents that may wait for approval; 0 means 10,000
 	PendingPerAddress int                     // new ones from one address (IPv6: one /64) in an hour, without a registration token; 0 means 60
+
+	// KeepAutomaticConsole keeps the broker from ending the console session that a DCV
+	// server made by itself, when nobody is connected to it and it is in the way.
+	KeepAutomaticConsole bool
 
 	MaxAge           time.Duration    // silence after which a host is shown as silent, at least 2.5 report intervals; 0 means 30 s
 	Housekeeping     time.Duration    // how often silent hosts are looked for; 0 means 40 s
@@ -77,8 +82,16 @@ type Broker struct {
 	fleet     *Fleet
 	denied    *denials
 	newcomers newcomers
-	busy      keyedLock // one creation a host at a time
 	calls     links.Set // to agents, under way
+	asks      asks
+	feed      feed
+	unwanted  unwanted
+	flagging  sync.Mutex // held while the flags of a host change
+
+	memberships memberships
+	placing     sync.Mutex // guards what follows; it is held while a place in a pool is chosen and taken
+	candidates  []*Candidate
+	lastPlaced  map[string]dcvix.Hostname // by id of the pool
 
 	dropping sync.RWMutex
 	droppers []AgentDropper
@@ -91,7 +104,8 @@ func Open(ctx context.Context, cfg Config) (*Broker, error) {
 		return nil, errors.New("session: Config needs Store, Agents and Policy")
 	}
 	cfg.setDefaults()
-	b := &Broker{cfg: cfg, fleet: newFleet(cfg.MaxAge, cfg.ActDeadline)}
+	b := &Broker{cfg: cfg, lastPlaced: make(map[string]dcvix.Hostname)}
+	b.fleet = newFleet(cfg.MaxAge, cfg.ActDeadline, b.feed.publish)
 	if d, ok := cfg.Agents.(AgentDropper); ok {
 		b.droppers = append(b.droppers, d)
 	}
@@ -99,12 +113,17 @@ func Open(ctx context.Context, cfg Config) (*Broker, error) {
 	if b.register, err = loadRegister(ctx, cfg.Store); err != nil {
 		return nil, fmt.Errorf("read the register of agents: %w", err)
 	}
+	b.register.changed = func(id dcvix.AgentID) { b.feed.publish(Event{Kind: EventAgent, Agent: id}) }
 	if b.revoked, err = loadRevocations(ctx, cfg.Store); err != nil {
 		return nil, fmt.Errorf("read the revoked tokens: %w", err)
 	}
 	if b.denied, err = loadDenials(ctx, cfg.Store, cfg.Now()); err != nil {
 		return nil, fmt.Errorf("read the denied agents: %w", err)
 	}
+	if err := b.loadFlags(ctx); err != nil {
+		return nil, fmt.Errorf("read which hosts are in maintenance: %w", err)
+	}
+	b.asks.start(b.register.all())
 	return b, nil
 }
 
@@ -114,6 +133,8 @@ func Open(ctx context.Context, cfg Config) (*Broker, error) {
 func (b *Broker) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	wg.Go(func() { b.askAll(ctx) })
+	wg.Go(func() { b.endLeftovers(ctx) })
+	wg.Go(func() { b.watchPolicy(ctx) })
 	defer wg.Wait()
 	seen := time.NewTicker(10 * time.Second)
 	defer seen.Stop()
@@ -129,6 +150,7 @@ func (b *Broker) Run(ctx context.Context) error {
 		case <-seen.C:
 			b.logged(ctx, "last-seen times not written, they are tried again", b.writeSeen(ctx))
 		case <-live.C:
+			b.fleet.expire(b.cfg.Now())
 			b.lookForSilence(ctx)
 		case <-hourly.C:
 			b.logged(ctx, "pending agents not forgotten", b.forgetPending(ctx))
@@ -166,72 +188,6 @@ func (b *Broker) lookForSilence(ctx context.Context) {
 	for _, h := range dropped {
 		b.cfg.Logger.WarnContext(ctx, "silent host dropped from view", slog.String("hostname", string(h.Name)))
 	}
-}
-
-// askAll fills the fleet after a start, so that sessions are known before the
-// hosts report by themselves.
-func (b *Broker) askAll(ctx context.Context) {
-	work := make(chan Agent)
-	var wg sync.WaitGroup
-	for range b.cfg.ColdStartWorkers {
-		wg.Go(func() {
-			for a := range work {
-				if err := b.ask(ctx, a); err != nil {
-					b.cfg.Logger.InfoContext(ctx, "host did not answer at start", slog.String("hostname", string(a.Hostname)), slog.Any("err", err))
-				}
-			}
-		})
-	}
-	for _, a := range b.register.all() {
-		if a.State != dcvix.AgentRegistered {
-			continue
-		}
-		select {
-		case work <- a:
-		case <-ctx.Done():
-		}
-	}
-	close(work)
-	wg.Wait()
-}
-
-// ask gets a report from a host that has not sent one yet.
-func (b *Broker) ask(ctx context.Context, a Agent) error {
-	if _, ok := b.fleet.Host(a.ID); ok {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	ctx, end, err := b.call(ctx, a.ID)
-	if err != nil { // it may have waited for its turn
-		return gone(a)
-	}
-	defer end()
-	asked := b.cfg.Now()
-	update, err := b.cfg.Agents.Report(ctx, a)
-	if err != nil {
-		return fmt.Errorf("ask %s for its sessions: %w", a.Hostname, err)
-	}
-	if err := b.takeIn(a, update, asked); err != nil {
-		return gone(a)
-	}
-	return nil
-}
-
-// gone is what people hear of a host whose agent was revoked meanwhile: that is
-// between the admin and the agent.
-func gone(a Agent) error { return fmt.Errorf("host %s: %w", a.Hostname, ErrNotFound) }
-
-// takeIn puts a report into the fleet, unless its agent is no longer trusted.
-func (b *Broker) takeIn(a Agent, update dcvix.AgentUpdate, at time.Time) error {
-	b.fleet.Report(a, update, at)
-	// Asked afterwards, because whoever revokes an agent commits first and drops its
-	// host then: either it finds the host, or we find the agent revoked.
-	if _, err := b.trusted(a.ID); err != nil {
-		b.fleet.Drop(a.ID)
-		return err
-	}
-	return nil
 }
 
 // trusted returns the entry of an agent as it is now, or an error that wraps

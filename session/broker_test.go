@@ -37,7 +37,7 @@ func (p *policy) Rules() *session.Rules { return p.Load() }
 
 func (p *policy) set(t testing.TB, users, pools string) {
 	t.Helper()
-	rules, err := session.ParseRules([]byte(users), []byte(pools))
+	rules, err := session.ParseRules(session.PolicyFiles{Users: []byte(users), Pools: []byte(pools)})
 	require.NoError(t, err)
 	p.Store(rules)
 }
@@ -110,7 +110,7 @@ func TestOpenNeedsAWholeConfig(t *testing.T) {
 
 	b, err := session.Open(t.Context(), session.Config{Store: new(memory.Store), Agents: new(sessiontest.FakeAgents), Policy: session.FixedPolicy{}})
 	require.NoError(t, err)
-	assert.Equal(t, session.Access{}, b.Access("alice"), "the zero policy lets nobody do anything")
+	assert.Equal(t, session.Access{}, b.Access("alice", nil), "the zero policy lets nobody do anything")
 }
 
 func TestASessionIsUsableTheMomentItsCreationIsAnswered(t *testing.T) {
@@ -302,7 +302,7 @@ func TestAChangedPolicyCountsAtOnceAlsoForThoseWhoWait(t *testing.T) {
 		a := d.join(t, "ws1")
 		d.agents.Behave(a.ID, sessiontest.Behaviour{Delay: time.Second})
 		var wg sync.WaitGroup
-		wg.Go(func() { _, _ = d.Open(t.Context(), as("bob"), wants("bob", "ws1")) })
+		wg.Go(func() { _, _ = d.Open(t.Context(), as("alice"), wants("alice", "ws1")) })
 		synctest.Wait()
 		wg.Go(func() {
 			_, err := d.Open(t.Context(), as("alice"), wants("alice", "ws1"))
@@ -335,7 +335,7 @@ func TestACallerThatLeavesWhileItWaitsMakesNothing(t *testing.T) {
 		a := d.join(t, "ws1")
 		d.agents.Behave(a.ID, sessiontest.Behaviour{Delay: 5 * time.Second})
 		var wg sync.WaitGroup
-		wg.Go(func() { _, _ = d.Open(t.Context(), as("bob"), wants("bob", "ws1")) })
+		wg.Go(func() { _, _ = d.Open(t.Context(), as("alice"), wants("alice", "ws1")) })
 		synctest.Wait()
 		ctx, leave := context.WithTimeout(t.Context(), time.Second)
 		defer leave()

@@ -72,6 +72,7 @@ func (r *register) commit(ctx context.Context, batch []*change) {
 	defer r.mu.Unlock()
 	for _, id := range ids {
 		r.replace(id, d.agent(id))
+		r.changed(id)
 	}
 }
 
@@ -79,6 +80,9 @@ func (r *register) commit(ctx context.Context, batch []*change) {
 // mu is held.
 func (r *register) replace(id dcvix.AgentID, a *Agent) {
 	old := r.agents.all[id]
+	if a == nil || old.State != a.State || !slices.Equal(old.names(), a.names()) {
+		r.revision++
+	}
 	r.remove(id)
 	if a == nil {
 		delete(r.seen, id)

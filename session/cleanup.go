@@ -87,6 +87,7 @@ func (b *Broker) forgetGone(ctx context.Context, c *cleanup) error {
 			continue
 		}
 		b.drop(a.ID)
+		b.logged(ctx, "maintenance of a deleted host not forgotten", b.forgetFlags(ctx, a.ID))
 		b.cfg.Logger.WarnContext(ctx, "registered agent deleted, unseen for 30 days", slog.String("guid", string(a.ID)),
 			slog.String("hostname", string(a.Hostname)), slog.Time("last_seen", a.LastSeenAt))
 	}

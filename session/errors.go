@@ -35,6 +35,9 @@ var (
 	ErrConsoleTaken = conflict("the host's console belongs to somebody else")
 	ErrOtherType    = conflict("the host runs sessions of the other type")
 	ErrIDTaken      = conflict("the host has a session of this id")
+	ErrNoVirtual    = conflict("the host has no virtual sessions")
+	ErrMaintenance  = conflict("the host is in maintenance")
+	ErrClosing      = conflict("the session is just being closed")
 	ErrAmbiguous    = conflict("several hosts have a session of this id")
 )
 

@@ -17,7 +17,7 @@ import (
 // a desktop there.
 func Example() {
 	ctx := context.Background()
-	rules, err := session.ParseRules([]byte(`[{"id": "alice", "workstations": ["ws1"]}]`), nil)
+	rules, err := session.ParseRules(session.PolicyFiles{Users: []byte(`[{"id": "alice", "workstations": ["ws1"]}]`)})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -53,13 +53,14 @@ func Example() {
 }
 
 func ExampleParseRules() {
-	rules, err := session.ParseRules(
-		[]byte(`[{"id": "alice", "workstations": ["ws1"], "pools": ["cad", "gpu"]}]`),
-		[]byte(`[{"id": "cad", "workstations": ["ws7"]}]`),
-	)
-	fmt.Println(rules.Access("alice").Hosts, err)
+	rules, err := session.ParseRules(session.PolicyFiles{
+		Users:  []byte(`[{"id": "alice", "workstations": ["ws1"], "pools": ["gpus"]}]`),
+		Groups: []byte(`[{"id": "designers", "pools": ["cad"]}]`),
+		Pools:  []byte(`[{"id": "cad", "workstations": ["ws7"]}, {"id": "gpu", "workstations": ["ws8"]}]`),
+	})
+	fmt.Println(rules.Access("alice", []string{"designers", "staff"}).Hosts, err)
 	fmt.Println(rules.Problems[0])
 	// Output:
 	// [ws1 ws7] <nil>
-	// users.json: user "alice" has the pool "gpu", which pools.json does not know
+	// users.json:1: user "alice" has the pool "gpus", which pools.json does not know. Did you mean "gpu"?
 }

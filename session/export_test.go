@@ -2,13 +2,54 @@ package session
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/dcvix/dcvix"
 )
 
 // NewFleet is newFleet, for tests of what it promises.
-func NewFleet(maxAge, deadline time.Duration) *Fleet { return newFleet(maxAge, deadline) }
+func NewFleet(maxAge, deadline time.Duration) *Fleet {
+	return newFleet(maxAge, deadline, func(Event) {})
+}
+
+// Reserve takes the place of a session, whatever its owner has; it returns nil when
+// it cannot.
+func (f *Fleet) Reserve(id dcvix.AgentID, s dcvix.Session, at time.Time) *Reservation {
+	w := &want{owner: s.Owner, kind: s.Type, id: s.ID, same: func(dcvix.Username, dcvix.Username) bool { return false }}
+	p, _ := f.reserve(id, w, at)
+	return p.taken
+}
+
+// A Reservation is a reservation.
+type Reservation = reservation
+
+// Answered is answered, after calling.
+func (f *Fleet) Answered(r *Reservation, s dcvix.Session, at time.Time) bool {
+	f.calling(r)
+	return f.answered(r, s, at)
+}
+
+// NotCreated is notCreated.
+func (f *Fleet) NotCreated(r *Reservation) { f.notCreated(r) }
+
+// Closing is closing, of a session of alice.
+func (f *Fleet) Closing(id dcvix.AgentID, session dcvix.SessionID, at time.Time) *Act {
+	a, _, _ := f.closing(id, dcvix.Session{ID: session, Owner: "alice"}, at)
+	return a
+}
+
+// An Act is an act.
+type Act = act
+
+// Closed is closed.
+func (f *Fleet) Closed(id dcvix.AgentID, a *Act, at time.Time) { f.closed(id, a, at) }
+
+// NotClosed is notClosed.
+func (f *Fleet) NotClosed(id dcvix.AgentID, a *Act) { f.notClosed(id, a) }
+
+// Expire is expire.
+func (f *Fleet) Expire(now time.Time) { f.expire(now) }
 
 // Sweep is sweep.
 func (f *Fleet) Sweep(now time.Time) (silent, dropped []Host) { return f.sweep(now) }
@@ -53,3 +94,50 @@ func (b *Broker) NewcomerAddresses() int {
 
 // WaitingChanges returns how many changes of the register wait for a commit.
 func (b *Broker) WaitingChanges() int { return b.register.changes.Waiting() }
+
+// The words for phases and events, in their order.
+var (
+	phaseNames = []string{"gone", "requested", "creating", "ready", "in use", "closing", "closed", "unknown"}
+	eventNames = []string{"reserved", "called", "answered", "failed", "close", "ended", "overdue", "listed idle", "listed in use", "missing", "silence"}
+)
+
+// EachTransition calls f for each change of phase.
+func EachTransition(f func(from, event, to string)) {
+	for p, from := range phaseNames {
+		for e, name := range eventNames {
+			if to := next(phase(p), event(e)); to != phase(p) {
+				f(from, name, phaseNames[to])
+			}
+		}
+	}
+}
+
+// Phases returns every phase and whether it must not last.
+func Phases() map[string]bool {
+	all := make(map[string]bool)
+	for p, name := range phaseNames {
+		all[name] = phase(p).passing()
+	}
+	return all
+}
+
+// Next returns the phase after an event.
+func Next(from, what string) string {
+	return phaseNames[next(phase(slices.Index(phaseNames, from)), event(slices.Index(eventNames, what)))]
+}
+
+// Place takes a place in a pool and gives it back.
+func (b *Broker) Place(ctx context.Context, who Actor, req OpenRequest) (dcvix.Hostname, error) {
+	o := &opening{b: b, who: who, req: req, caller: ctx, failed: map[dcvix.AgentID]bool{}}
+	pool, err := b.pool(who, req)
+	if err != nil {
+		return "", err
+	}
+	in := b.members(pool)
+	b.warm(ctx, in)
+	a, p, _, err := o.place(pool, in)
+	if err == nil {
+		b.fleet.notCreated(p.taken)
+	}
+	return a.Hostname, err
+}

@@ -25,6 +25,7 @@ type Host struct {
 	LastSeen time.Time
 	Silent   bool            // it has not reported for too long; its sessions are unknown
 	Sessions []dcvix.Session // ordered by ID; never nil
+	Flags    HostFlags       // what an admin decided about it; zero when nothing
 
 	interval time.Duration // between its reports
 }
@@ -44,36 +45,28 @@ const defaultDCVPort = 8443
 type Fleet struct {
 	maxAge   time.Duration
 	deadline time.Duration // of acts
+	tell     func(Event)   // of what changed; it must not wait
 
-	mu    sync.RWMutex
-	hosts map[dcvix.AgentID]*live
+	mu      sync.RWMutex
+	hosts   map[dcvix.AgentID]*live
+	flags   map[dcvix.AgentID]HostFlags // also of hosts that do not report
+	due     time.Time                   // no passing phase ends before it; zero when there is none
+	changes uint64                      // counts the hosts that came and went
 }
 
-// A live host is what it reported and what we did since.
+// A live host is what it reported, and its sessions as they are for us.
 type live struct {
-	host Host
-	acts map[dcvix.SessionID]act
+	host    Host
+	entries []*tracked // in the order of their ids
+
+	candidate *Candidate // made anew with every change
 }
 
-// An act is something that we did or began. Until its deadline passes, reports
-// may be older than it; then what the host says counts. That something was opened
-// is also forgotten when a report lists it.
-type act struct {
-	kind    actKind
-	session dcvix.Session // one that we opened and that no report listed yet; else empty
-	until   time.Time
-}
-
-type actKind int
-
-const (
-	opened actKind = iota
-	closing
-	closed
-)
-
-func newFleet(maxAge, deadline time.Duration) *Fleet {
-	return &Fleet{maxAge: maxAge, deadline: deadline, hosts: make(map[dcvix.AgentID]*live)}
+func newFleet(maxAge, deadline time.Duration, tell func(Event)) *Fleet {
+	return &Fleet{
+		maxAge: maxAge, deadline: deadline, tell: tell,
+		hosts: make(map[dcvix.AgentID]*live), flags: make(map[dcvix.AgentID]HostFlags),
+	}
 }
 
 // Bounds of what a host may say of itself.
@@ -107,44 +100,123 @@ func (f *Fleet) Report(a Agent, update dcvix.AgentUpdate, at time.Time) {
 	case l != nil && at.Before(l.host.LastSeen) && l.host.LastSeen.Sub(at) < f.deadline:
 		return // much older means that the clock was put back
 	case l == nil:
-		l = &live{acts: make(map[dcvix.SessionID]act)}
+		l = new(live)
 		f.hosts[a.ID] = l
+		f.changes++
 	}
-	h.Sessions = l.merge(h.Name, update.Sessions, at)
+	h.Flags, h.Sessions = f.flags[a.ID], l.host.Sessions
 	l.host = h
+	l.hear(update.Sessions, at)
+	f.show(l)
+	f.tell(Event{Kind: EventHost, Agent: a.ID})
 }
 
-// merge returns what is reported, corrected by what we did since.
-func (l *live) merge(name dcvix.Hostname, reported []dcvix.Session, at time.Time) []dcvix.Session {
-	sessions := make([]dcvix.Session, 0, len(reported)+len(l.acts))
+// hear takes in the sessions that a report lists.
+func (l *live) hear(reported []dcvix.Session, at time.Time) {
+	entries := make([]*tracked, 0, max(len(reported), len(l.entries)))
 	seen := make(map[dcvix.SessionID]bool, len(reported))
 	for _, s := range reported {
-		seen[s.ID] = true
-		act, ours := l.acts[s.ID]
-		switch {
-		case !ours:
-		case at.After(act.until) || act.kind == opened:
-			delete(l.acts, s.ID)
-		case act.kind == closed:
+		if seen[s.ID] {
 			continue
-		case act.kind == closing:
-			act.session = dcvix.Session{}
-			l.acts[s.ID] = act
-			s.Status = dcvix.StatusClosing
 		}
-		sessions = append(sessions, located(s, name, at))
+		seen[s.ID] = true
+		s = located(s, l.host.Name, at)
+		e := l.entry(s.ID)
+		if e == nil || !e.phase.promised() && e.session.Owner != s.Owner { // an id may come back as somebody else's
+			e = new(tracked)
+		}
+		e.hear(&s, at)
+		entries = append(entries, e)
 	}
-	for id, act := range l.acts {
-		switch {
-		case seen[id]:
-		case !at.Before(act.until):
-			delete(l.acts, id)
-		case act.session.ID != "":
-			sessions = append(sessions, act.session)
+	for _, e := range l.entries {
+		if seen[e.session.ID] {
+			continue
+		}
+		if e.hear(nil, at); e.phase != phaseGone {
+			entries = append(entries, e)
 		}
 	}
-	slices.SortFunc(sessions, func(a, b dcvix.Session) int { return cmp.Compare(a.ID, b.ID) })
-	return sessions
+	slices.SortFunc(entries, func(a, b *tracked) int { return cmp.Compare(a.session.ID, b.session.ID) })
+	l.entries = entries
+}
+
+// entry returns the session of that id, or nil.
+func (l *live) entry(id dcvix.SessionID) *tracked {
+	if i, there := l.search(id); there {
+		return l.entries[i]
+	}
+	return nil
+}
+
+func (l *live) search(id dcvix.SessionID) (int, bool) {
+	return slices.BinarySearchFunc(l.entries, id, func(e *tracked, id dcvix.SessionID) int { return cmp.Compare(e.session.ID, id) })
+}
+
+// put takes in an entry, in the place of the one of its id.
+func (l *live) put(e *tracked) {
+	i, there := l.search(e.session.ID)
+	if there {
+		l.entries[i] = e
+	} else {
+		l.entries = slices.Insert(l.entries, i, e)
+	}
+}
+
+// show makes what people see of a host's sessions anew, and what has gone is let
+// go of; mu is held.
+func (f *Fleet) show(l *live) {
+	l.entries = slices.DeleteFunc(l.entries, func(e *tracked) bool { return e.phase == phaseGone })
+	sessions := make([]dcvix.Session, 0, len(l.entries))
+	for _, e := range l.entries {
+		if s, ok := e.shown(); ok {
+			sessions = append(sessions, s)
+		}
+		if e.phase.passing() && (f.due.IsZero() || e.until.Before(f.due)) {
+			f.due = e.until
+		}
+	}
+	if !slices.EqualFunc(sessions, l.host.Sessions, sameSession) {
+		f.tell(Event{Kind: EventSessions, Agent: l.host.Agent})
+	}
+	l.host.Sessions, l.candidate = sessions, l.newCandidate()
+}
+
+// sameSession says whether two look the same but for when they were seen.
+func sameSession(a, b dcvix.Session) bool {
+	a.LastSeen, b.LastSeen = dcvix.Time{}, dcvix.Time{}
+	return a == b
+}
+
+// expire ends what has been passing for too long.
+func (f *Fleet) expire(now time.Time) {
+	f.mu.RLock()
+	due := !f.due.IsZero() && now.After(f.due)
+	f.mu.RUnlock()
+	if !due {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.due = time.Time{}
+	for _, l := range f.hosts {
+		changed := false
+		for _, e := range l.entries {
+			if !e.phase.passing() {
+				continue
+			}
+			changed = true
+			if now.After(e.until) {
+				e.settle(evOverdue)
+				e.act = nil
+			}
+			if l.host.Silent {
+				e.happen(evSilence)
+			}
+		}
+		if changed {
+			f.show(l)
+		}
+	}
 }
 
 func located(s dcvix.Session, host dcvix.Hostname, at time.Time) dcvix.Session {
@@ -153,77 +225,15 @@ func located(s dcvix.Session, host dcvix.Hostname, at time.Time) dcvix.Session {
 	return s
 }
 
-// Opened adds a session that was just created on a host that reported before.
-func (f *Fleet) Opened(id dcvix.AgentID, s dcvix.Session, at time.Time) {
-	f.change(id, func(l *live) {
-		s = located(s, l.host.Name, at)
-		l.acts[s.ID] = act{kind: opened, session: s, until: at.Add(f.deadline)}
-		i, there := slices.BinarySearchFunc(l.host.Sessions, s.ID, func(other dcvix.Session, id dcvix.SessionID) int { return cmp.Compare(other.ID, id) })
-		switch {
-		case !there:
-			l.host.Sessions = slices.Insert(slices.Clone(l.host.Sessions), i, s)
-		case l.host.Sessions[i].Status == dcvix.StatusClosing: // its id is used anew
-			l.host.Sessions = slices.Clone(l.host.Sessions)
-			l.host.Sessions[i] = s
-		}
-	})
-}
-
-// Closing marks a session whose close was asked for.
-func (f *Fleet) Closing(id dcvix.AgentID, session dcvix.SessionID, at time.Time) {
-	f.change(id, func(l *live) {
-		unlisted := l.acts[session].session
-		if unlisted.ID != "" {
-			unlisted.Status = dcvix.StatusClosing
-		}
-		l.acts[session] = act{kind: closing, session: unlisted, until: at.Add(f.deadline)}
-		l.setStatus(session, dcvix.StatusClosing)
-	})
-}
-
-// NotClosed takes back [Fleet.Closing] after a failure: the session is as before.
-func (f *Fleet) NotClosed(id dcvix.AgentID, before dcvix.Session) {
-	f.change(id, func(l *live) {
-		if a := l.acts[before.ID]; a.session.ID != "" {
-			a.kind, a.session.Status = opened, before.Status
-			l.acts[before.ID] = a
-		} else {
-			delete(l.acts, before.ID)
-		}
-		l.setStatus(before.ID, before.Status)
-	})
-}
-
-// Closed removes a session that has ended.
-func (f *Fleet) Closed(id dcvix.AgentID, session dcvix.SessionID, at time.Time) {
-	f.change(id, func(l *live) {
-		l.acts[session] = act{kind: closed, until: at.Add(f.deadline)}
-		l.host.Sessions = slices.DeleteFunc(slices.Clone(l.host.Sessions), func(s dcvix.Session) bool { return s.ID == session })
-	})
-}
-
-func (l *live) setStatus(id dcvix.SessionID, status string) {
-	l.host.Sessions = slices.Clone(l.host.Sessions)
-	for i := range l.host.Sessions {
-		if l.host.Sessions[i].ID == id {
-			l.host.Sessions[i].Status = status
-		}
-	}
-}
-
-func (f *Fleet) change(id dcvix.AgentID, change func(*live)) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if l := f.hosts[id]; l != nil {
-		change(l)
-	}
-}
-
 // Drop forgets a host.
 func (f *Fleet) Drop(id dcvix.AgentID) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	delete(f.hosts, id)
+	if _, there := f.hosts[id]; there {
+		delete(f.hosts, id)
+		f.changes++
+		f.tell(Event{Kind: EventHost, Agent: id})
+	}
 }
 
 // Host returns one host.
@@ -259,14 +269,17 @@ func (f *Fleet) sweep(now time.Time) (silent, dropped []Host) {
 		age := now.Sub(l.host.LastSeen)
 		if age > 10*limit {
 			dropped = append(dropped, l.host)
+			f.changes++
+			f.tell(Event{Kind: EventHost, Agent: l.host.Agent})
 			return true
 		}
 		if age > limit && !l.host.Silent {
 			l.host.Silent = true
-			l.host.Sessions = slices.Clone(l.host.Sessions)
-			for i := range l.host.Sessions {
-				l.host.Sessions[i].Status = dcvix.StatusUnknown
+			for _, e := range l.entries {
+				e.happen(evSilence)
 			}
+			f.show(l)
+			f.tell(Event{Kind: EventHost, Agent: l.host.Agent})
 			silent = append(silent, l.host)
 		}
 		return false

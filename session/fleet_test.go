@@ -55,18 +55,34 @@ func TestActsAndReports(t *testing.T) {
 	report := func(at int, sessions ...dcvix.Session) func(*session.Fleet) {
 		return func(f *session.Fleet) { f.Report(ws1, says(sessions...), after(at)) }
 	}
+	var reservation *session.Reservation
+	var act *session.Act
+	reserved := func(at int, id dcvix.SessionID) func(*session.Fleet) {
+		return func(f *session.Fleet) { reservation = f.Reserve(ws1.ID, desktop(id), after(at)) }
+	}
+	answered := func(at int, id dcvix.SessionID) func(*session.Fleet) {
+		return func(f *session.Fleet) { f.Answered(reservation, desktop(id), after(at)) }
+	}
+	notCreated := func(f *session.Fleet) { f.NotCreated(reservation) }
 	opened := func(at int, id dcvix.SessionID) func(*session.Fleet) {
-		return func(f *session.Fleet) { f.Opened(ws1.ID, desktop(id), after(at)) }
+		return func(f *session.Fleet) {
+			f.Answered(f.Reserve(ws1.ID, desktop(id), after(at)), desktop(id), after(at))
+		}
 	}
 	closing := func(at int, id dcvix.SessionID) func(*session.Fleet) {
-		return func(f *session.Fleet) { f.Closing(ws1.ID, id, after(at)) }
+		return func(f *session.Fleet) { act = f.Closing(ws1.ID, id, after(at)) }
 	}
 	closed := func(at int, id dcvix.SessionID) func(*session.Fleet) {
-		return func(f *session.Fleet) { f.Closed(ws1.ID, id, after(at)) }
+		return func(f *session.Fleet) {
+			if act == nil {
+				act = f.Closing(ws1.ID, id, after(at))
+			}
+			f.Closed(ws1.ID, act, after(at))
+			act = nil
+		}
 	}
-	notClosed := func(id dcvix.SessionID) func(*session.Fleet) {
-		return func(f *session.Fleet) { f.NotClosed(ws1.ID, desktop(id)) }
-	}
+	notClosed := func(f *session.Fleet) { f.NotClosed(ws1.ID, act) }
+	expire := func(at int) func(*session.Fleet) { return func(f *session.Fleet) { f.Expire(after(at)) } }
 	none, has := []string{}, func(s ...string) []string { return s }
 	tests := map[string][]step{
 		"an opened session is there at once, and an older report does not undo it": {
@@ -93,7 +109,7 @@ func TestActsAndReports(t *testing.T) {
 		"a failed close is taken back": {
 			{report(0, desktop("s")), has("s created")},
 			{closing(1, "s"), has("s closing")},
-			{notClosed("s"), has("s created")},
+			{notClosed, has("s created")},
 			{report(2, desktop("s")), has("s created")},
 		},
 		"a session that was closed stays away, though late reports list it": {
@@ -108,28 +124,56 @@ func TestActsAndReports(t *testing.T) {
 		"a session may be opened again under the id of one that was closed": {
 			{report(0, desktop("s")), has("s created")}, {closed(1, "s"), none}, {opened(2, "s"), has("s created")}, {report(3, desktop("s")), has("s created")},
 		},
-		"and while that one is still closing": {
-			{report(0, desktop("s")), has("s created")}, {closing(1, "s"), has("s closing")}, {opened(2, "s"), has("s created")},
+		"an id that is still closing is not given out again": {
+			{report(0, desktop("s")), has("s created")}, {closing(1, "s"), has("s closing")}, {reserved(2, "s"), has("s closing")},
+		},
+		"a session that was asked for is shown, and reports change nothing about it": {
+			{report(0), none},
+			{reserved(1, "s"), has("s creating")},
+			{report(2), has("s creating")},
+			{report(3, desktop("s")), has("s creating")},
+			{answered(4, "s"), has("s created")},
+			{report(5), has("s created")},
+		},
+		"a creation that failed leaves nothing, and what the host has after all is shown": {
+			{report(0), none}, {reserved(1, "s"), has("s creating")}, {notCreated, none}, {report(2, desktop("s")), has("s created")},
+		},
+		"a creation that nobody ends is over at its deadline": {
+			{report(0), none}, {reserved(1, "s"), has("s creating")}, {expire(31), has("s creating")}, {expire(32), none}, {answered(33, "s"), has("s created")},
+		},
+		"a close that nobody ends is over at its deadline": {
+			{report(0, desktop("s")), has("s created")}, {closing(1, "s"), has("s closing")}, {expire(31), has("s closing")}, {expire(32), has("s created")},
+		},
+		"the agent had one for the owner": {
+			{report(0), none}, {reserved(1, "s"), has("s creating")}, {answered(2, "t"), has("t created")}, {report(3, desktop("t")), has("t created")},
+		},
+		"a session that ends while it is closed is gone before the answer": {
+			{report(0, desktop("s")), has("s created")}, {closing(1, "s"), has("s closing")}, {report(2), none}, {report(3, desktop("s")), none},
+		},
+		"an id that comes back as somebody else's is that one's": {
+			{report(0, desktop("s")), has("s created")},
+			{closing(1, "s"), has("s closing")},
+			{closed(2, "s"), none},
+			{report(3, desktop("s")), none},
+			{report(4, dcvix.Session{ID: "s", Owner: "bob", Status: "bob's"}), has("s bob's")},
 		},
 		"an opened session whose close fails before any report listed it is still there": {
 			{report(0), none},
 			{opened(1, "s"), has("s created")},
 			{closing(2, "s"), has("s closing")},
 			{report(3), has("s closing")},
-			{notClosed("s"), has("s created")},
+			{notClosed, has("s created")},
 			{report(4), has("s created")},
 			{report(40), none},
 		},
 		"sessions are in the order of their ids": {
 			{report(0, desktop("c"), desktop("a")), has("a created", "c created")}, {opened(1, "b"), has("a created", "b created", "c created")},
 		},
-		"an agent that had the session already said so": {
-			{report(0, desktop("s")), has("s created")}, {opened(1, "s"), has("s created")},
-		},
 	}
 	for name, steps := range tests {
 		t.Run(name, func(t *testing.T) {
 			f := session.NewFleet(deadline, deadline)
+			reservation, act = nil, nil
 			for i, s := range steps {
 				s.do(f)
 				require.Equal(t, s.shows, seen(t, f), "step %d", i)
@@ -140,10 +184,11 @@ func TestActsAndReports(t *testing.T) {
 
 func TestActsOnAHostThatIsNotThereDoNothing(t *testing.T) {
 	f := session.NewFleet(deadline, deadline)
-	f.Opened("a1", desktop("s"), start)
-	f.Closing("a1", "s", start)
-	f.NotClosed("a1", desktop("s"))
-	f.Closed("a1", "s", start)
+	assert.Nil(t, f.Reserve("a1", desktop("s"), start))
+	act := f.Closing("a1", "s", start)
+	assert.Nil(t, act)
+	f.NotClosed("a1", act)
+	f.Closed("a1", act, start)
 	f.Drop("a1")
 	assert.Empty(t, f.Hosts())
 }
@@ -244,7 +289,7 @@ func TestReadersNeverSeeHalfAReport(t *testing.T) {
 	writer.Go(func() {
 		for i := range 2000 {
 			f.Report(ws1, version('a'+byte(i%26)), start.Add(time.Duration(i)))
-			f.Opened("other", desktop("x"), start)
+			f.Expire(start)
 		}
 	})
 	writer.Wait()

@@ -20,7 +20,7 @@ func boundedGPUs(reported []dcvix.GPU) []dcvix.GPU {
 	}
 	gpus := append([]dcvix.GPU(nil), reported[:min(len(reported), maxGPUs)]...)
 	for i := range gpus {
-		gpus[i].Model, gpus[i].Driver = word(gpus[i].Model), word(gpus[i].Driver)
+		gpus[i].Model, gpus[i].Driver = boundedWord(gpus[i].Model), boundedWord(gpus[i].Driver)
 	}
 	return gpus
 }
@@ -30,16 +30,16 @@ func boundedLicence(reported *dcvix.Licence) *dcvix.Licence {
 	if reported == nil {
 		return nil
 	}
-	kept := &dcvix.Licence{Mode: word(reported.Mode)}
+	kept := &dcvix.Licence{Mode: boundedWord(reported.Mode)}
 	for _, p := range reported.Products[:min(len(reported.Products), maxProducts)] {
-		p.Product, p.Status = word(p.Product), word(p.Status)
+		p.Product, p.Status = boundedWord(p.Product), boundedWord(p.Status)
 		kept.Products = append(kept.Products, p)
 	}
 	return kept
 }
 
-// word returns foreign text as one line of at most maxWord bytes.
-func word(text string) string {
+// boundedWord returns foreign text as one line of at most maxWord bytes.
+func boundedWord(text string) string {
 	text = dcvix.OneLine(text, maxWord)
 	if len(text) > maxWord {
 		text = strings.ToValidUTF8(text[:maxWord], "")

@@ -15,43 +15,56 @@ import (
 	"github.com/dcvix/dcvix/internal/durable"
 )
 
-// policyEvery is how often a PolicyDir looks at its files: a change counts
-// within 5 s.
-const policyEvery = 2 * time.Second
+// policyEvery is how often a PolicyDir looks at its files, and policySettles how
+// many looks it waits at most for somebody who is still writing them: a change
+// counts within 5 s, mostly within 2 s.
+const (
+	policyEvery   = time.Second
+	policySettles = 3
+)
 
 var _ Policy = (*PolicyDir)(nil)
 
-// A PolicyDir reads a policy from a folder, and again when it changes. The last
-// good policy stays when a new one cannot be understood. It is safe for
-// concurrent use.
-type PolicyDir struct {
-	dir    string
-	logger *slog.Logger
-	rules  atomic.Pointer[Rules]
-	seen   atomic.Pointer[policyStamp]
-	told   func(ctx context.Context, err error) // of what Run did; nil means nobody
+// PolicyDirConfig says what a [PolicyDir] reads. Dir is required.
+type PolicyDirConfig struct {
+	Dir          string
+	FoldUserCase bool         // see PolicyFiles
+	Logger       *slog.Logger // nil means slog.Default()
 }
 
-type policyStamp [2]struct {
+// A PolicyDir reads a policy from a folder, and again when it changes. The last
+// good policy stays when a new one cannot be understood. It is safe for
+// concurrent use; readers of the Rules wait for nothing.
+type PolicyDir struct {
+	cfg   PolicyDirConfig
+	rules atomic.Pointer[Rules]
+	seen  atomic.Pointer[policyStamp]
+	told  func(ctx context.Context, err error) // of what Run did; nil means nobody
+}
+
+// policyNames are the files of a policy. The last may be absent.
+var policyNames = [...]string{UsersFile, PoolsFile, GroupsFile} //nolint:gochecknoglobals // a constant
+
+type policyStamp [len(policyNames)]struct {
 	modified time.Time
 	size     int64
 }
 
-// OpenPolicyDir reads the policy in dir. It creates the folder, and empty lists
-// for the files that are absent. A nil logger means slog.Default().
-func OpenPolicyDir(ctx context.Context, dir string, logger *slog.Logger) (*PolicyDir, error) {
-	if logger == nil {
-		logger = slog.Default()
+// OpenPolicyDir reads the policy in cfg.Dir. It creates the folder, and empty lists
+// for [UsersFile] and [PoolsFile] when they are absent.
+func OpenPolicyDir(ctx context.Context, cfg PolicyDirConfig) (*PolicyDir, error) {
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
 	}
-	if err := os.MkdirAll(dir, 0o750); err != nil {
+	if err := os.MkdirAll(cfg.Dir, 0o750); err != nil {
 		return nil, fmt.Errorf("create the policy folder: %w", err)
 	}
 	for _, name := range []string{UsersFile, PoolsFile} {
-		if err := createEmptyList(filepath.Join(dir, name)); err != nil {
+		if err := createEmptyList(filepath.Join(cfg.Dir, name)); err != nil {
 			return nil, err
 		}
 	}
-	p := &PolicyDir{dir: dir, logger: logger}
+	p := &PolicyDir{cfg: cfg}
 	if err := p.Reload(ctx); err != nil {
 		return nil, err
 	}
@@ -77,36 +90,58 @@ func (p *PolicyDir) Rules() *Rules { return p.rules.Load() }
 // before stays. So it does when a file is empty, as it is for a moment when an
 // editor writes it in place: a list of nothing is [].
 func (p *PolicyDir) Reload(ctx context.Context) error {
-	seen := p.stamp()
-	users, err := p.read(UsersFile)
+	files, seen, err := p.read()
 	if err != nil {
 		return err
 	}
-	pools, err := p.read(PoolsFile)
+	rules, err := ParseRules(files)
 	if err != nil {
-		return err
-	}
-	rules, err := ParseRules(users, pools)
-	if err != nil {
-		return fmt.Errorf("read policy in %s: %w", p.dir, err)
+		return fmt.Errorf("read policy in %s: %w", p.cfg.Dir, err)
 	}
 	p.rules.Store(rules)
 	p.seen.Store(&seen)
-	for _, problem := range rules.Problems {
-		p.logger.WarnContext(ctx, "problem in the policy", slog.String("problem", problem))
-	}
+	LogProblems(ctx, p.cfg.Logger, rules.Problems)
 	return nil
 }
 
-func (p *PolicyDir) read(name string) ([]byte, error) {
-	data, err := os.ReadFile(filepath.Join(p.dir, name))
-	if err != nil {
-		return nil, fmt.Errorf("read policy: %w", err)
+// read returns the files as they were together at one moment, if they stand still
+// for one; else Run finds them changed again.
+func (p *PolicyDir) read() (files PolicyFiles, seen policyStamp, err error) {
+	for range 5 {
+		seen = p.stamp()
+		files, err = ReadPolicyFiles(p.cfg.Dir, p.cfg.FoldUserCase)
+		if p.stamp() == seen {
+			break
+		}
 	}
-	if p.rules.Load() != nil && len(bytes.TrimSpace(data)) == 0 {
-		return nil, fmt.Errorf("read policy in %s: %s is empty: write [] for an empty list", p.dir, name)
+	if err != nil || p.rules.Load() == nil { // a start takes what is there
+		return files, seen, err
 	}
-	return data, nil
+	for i, data := range [...][]byte{files.Users, files.Pools, files.Groups} {
+		switch name := policyNames[i]; {
+		case data == nil && name != GroupsFile:
+			return files, seen, fmt.Errorf("read policy in %s: %s is not there: put it back, with [] for an empty list", p.cfg.Dir, name)
+		case data != nil && len(bytes.TrimSpace(data)) == 0:
+			return files, seen, fmt.Errorf("read policy in %s: %s is empty: write [] for an empty list", p.cfg.Dir, name)
+		}
+	}
+	return files, seen, nil
+}
+
+// ReadPolicyFiles reads the files of a policy in a folder. The content of an absent
+// one is nil.
+func ReadPolicyFiles(dir string, foldUserCase bool) (PolicyFiles, error) {
+	f := PolicyFiles{FoldUserCase: foldUserCase}
+	for i, into := range [...]*[]byte{&f.Users, &f.Pools, &f.Groups} {
+		data, err := os.ReadFile(filepath.Join(dir, policyNames[i]))
+		switch {
+		case err == nil:
+			*into = data
+		case !errors.Is(err, fs.ErrNotExist):
+			return PolicyFiles{}, fmt.Errorf("read policy: %w", err)
+		}
+	}
+	return f, nil
 }
 
 // OnReload has told called when Run has read the policy again, with the error that
@@ -114,14 +149,15 @@ func (p *PolicyDir) read(name string) ([]byte, error) {
 // Run is.
 func (p *PolicyDir) OnReload(told func(ctx context.Context, err error)) { p.told = told }
 
-// Run reloads the policy when its files change, until ctx is done. It then
-// returns nil. Files that were refused are tried at every look, since not every
-// remedy changes them (chmod), but logged once.
+// Run reloads the policy when its files changed and nobody is writing them any
+// more, until ctx is done. It then returns nil. Files that were refused are tried
+// at every look, since not every remedy changes them (chmod), but logged once.
 func (p *PolicyDir) Run(ctx context.Context) error {
 	tick := time.NewTicker(policyEvery)
 	defer tick.Stop()
-	var refused policyStamp
+	var last, refused policyStamp
 	var why string
+	waited := 0
 	for {
 		select {
 		case <-ctx.Done():
@@ -130,17 +166,24 @@ func (p *PolicyDir) Run(ctx context.Context) error {
 		}
 		now := p.stamp()
 		if now == *p.seen.Load() {
+			last, waited = now, 0
 			continue
 		}
+		if now != last && waited < policySettles {
+			last = now
+			waited++
+			continue
+		}
+		last, waited = now, 0
 		if err := p.Reload(ctx); err != nil {
 			if now != refused || err.Error() != why {
-				p.logger.ErrorContext(ctx, "policy not reloaded, the one before stays", slog.Any("err", err))
+				p.cfg.Logger.ErrorContext(ctx, "policy not reloaded, the one before stays", slog.Any("err", err))
 				p.tell(ctx, err)
 			}
 			refused, why = now, err.Error()
 			continue
 		}
-		p.logger.InfoContext(ctx, "policy reloaded", slog.String("folder", p.dir))
+		p.cfg.Logger.InfoContext(ctx, "policy reloaded", slog.String("folder", p.cfg.Dir))
 		p.tell(ctx, nil)
 	}
 }
@@ -153,8 +196,8 @@ func (p *PolicyDir) tell(ctx context.Context, err error) {
 
 func (p *PolicyDir) stamp() policyStamp {
 	var s policyStamp
-	for i, name := range []string{UsersFile, PoolsFile} {
-		if info, err := os.Stat(filepath.Join(p.dir, name)); err == nil {
+	for i, name := range policyNames {
+		if info, err := os.Stat(filepath.Join(p.cfg.Dir, name)); err == nil {
 			s[i].modified, s[i].size = info.ModTime(), info.Size()
 		}
 	}

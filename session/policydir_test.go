@@ -50,7 +50,7 @@ func (p *policyFolder) write(name, content string) {
 
 func (p *policyFolder) hosts() []string {
 	synctest.Wait()
-	return p.Rules().Access("alice").Hosts
+	return p.Rules().Access("alice", nil).Hosts
 }
 
 func withPolicy(t *testing.T, test func(*policyFolder)) {
@@ -59,11 +59,12 @@ func withPolicy(t *testing.T, test func(*policyFolder)) {
 		p := &policyFolder{t: t, dir: t.TempDir()}
 		p.write(session.UsersFile, `[{"id":"alice","workstations":["ws1"]}]`)
 		var err error
-		p.PolicyDir, err = session.OpenPolicyDir(t.Context(), p.dir, slog.New(slog.NewTextHandler(p, nil)))
+		p.PolicyDir, err = session.OpenPolicyDir(t.Context(), session.PolicyDirConfig{Dir: p.dir, Logger: slog.New(slog.NewTextHandler(p, nil))})
 		require.NoError(t, err)
 		ctx, cancel := context.WithCancel(t.Context())
 		ran := make(chan error)
 		go func() { ran <- p.Run(ctx) }()
+		time.Sleep(500 * time.Millisecond) // so that looks and what the test does never fall together
 		test(p)
 		cancel()
 		require.NoError(t, <-ran)
@@ -72,9 +73,9 @@ func withPolicy(t *testing.T, test func(*policyFolder)) {
 
 func TestAFolderWithoutAPolicyGetsEmptyLists(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "deep", "policy")
-	p, err := session.OpenPolicyDir(t.Context(), dir, nil)
+	p, err := session.OpenPolicyDir(t.Context(), session.PolicyDirConfig{Dir: dir})
 	require.NoError(t, err)
-	assert.Equal(t, session.Access{}, p.Rules().Access("alice"))
+	assert.Equal(t, session.Access{}, p.Rules().Access("alice", nil))
 	for _, name := range []string{session.UsersFile, session.PoolsFile} {
 		data, err := os.ReadFile(filepath.Join(dir, name))
 		require.NoError(t, err)
@@ -85,9 +86,9 @@ func TestAFolderWithoutAPolicyGetsEmptyLists(t *testing.T) {
 func TestADirectorDoesNotStartOnABadPolicy(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, session.UsersFile), []byte("[\n{"), 0o600))
-	p, err := session.OpenPolicyDir(t.Context(), dir, nil)
+	p, err := session.OpenPolicyDir(t.Context(), session.PolicyDirConfig{Dir: dir})
 	require.ErrorContains(t, err, dir)
-	require.ErrorContains(t, err, "users.json line 2")
+	require.ErrorContains(t, err, "users.json:2")
 	assert.Nil(t, p)
 }
 
@@ -136,7 +137,7 @@ func TestABadPolicyIsLoggedOnceWithFileAndLine(t *testing.T) {
 		p.write(session.PoolsFile, "[\n\n}")
 		time.Sleep(time.Hour)
 		assert.Equal(t, 1, p.logged("the one before stays"))
-		assert.Equal(t, 1, p.logged("pools.json line 3"))
+		assert.Equal(t, 1, p.logged("pools.json:3"))
 		p.write(session.PoolsFile, "[\n\n\n}")
 		time.Sleep(time.Hour)
 		assert.Equal(t, 2, p.logged("the one before stays"))
@@ -169,8 +170,8 @@ func TestAPolicyThatCanBeReadAgainIsRead(t *testing.T) {
 }
 
 func TestAPolicyThatNeverChanges(t *testing.T) {
-	rules, err := session.ParseRules([]byte(`[{"id":"alice","admin":true}]`), nil)
+	rules, err := session.ParseRules(session.PolicyFiles{Users: []byte(`[{"id":"alice","admin":true}]`)})
 	require.NoError(t, err)
-	assert.True(t, session.FixedPolicy{All: rules}.Rules().Access("alice").Admin)
-	assert.Equal(t, session.Access{}, session.FixedPolicy{}.Rules().Access("alice"))
+	assert.True(t, session.FixedPolicy{All: rules}.Rules().Access("alice", nil).Admin)
+	assert.Equal(t, session.Access{}, session.FixedPolicy{}.Rules().Access("alice", nil))
 }

@@ -14,16 +14,18 @@ import (
 // A register is the read index of the agents in a Store. Its methods that change
 // something commit to the Store first and then change the index.
 type register struct {
-	store AgentStore
+	store   AgentStore
+	changed func(dcvix.AgentID) // is told of every change; it must not wait; set before the first one
 
 	// changes are committed a batch at a time, so that Store and index see them in
 	// one order. A commit takes mu when it is done.
 	changes groupcommit.Queue[*change]
 
-	mu     sync.RWMutex
-	agents index
-	labels map[string][]dcvix.AgentID // first labels of the names of registered agents
-	seen   map[dcvix.AgentID]Seen     // not written yet
+	mu       sync.RWMutex
+	agents   index
+	revision uint64                     // counts the changes of which registered agents there are and of their names
+	labels   map[string][]dcvix.AgentID // first labels of the names of registered agents
+	seen     map[dcvix.AgentID]Seen     // not written yet
 }
 
 func loadRegister(ctx context.Context, store AgentStore) (*register, error) {
@@ -48,6 +50,14 @@ func (r *register) get(id dcvix.AgentID) (Agent, bool) {
 	defer r.mu.RUnlock()
 	a, ok := r.agents.all[id]
 	return a.clone(), ok
+}
+
+// revisionNow returns a number that is another one when a name may mean another
+// agent.
+func (r *register) revisionNow() uint64 {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.revision
 }
 
 // all returns every agent, ordered by ID.

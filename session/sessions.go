@@ -8,114 +8,30 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/google/uuid"
-
 	"github.com/dcvix/dcvix"
 )
 
-// Access returns what a user may do by the policy of this moment.
-func (b *Broker) Access(user dcvix.Username) Access { return b.cfg.Policy.Rules().Access(user) }
+// Access returns what a user may do whose login brought these groups, by the policy
+// of this moment.
+func (b *Broker) Access(user dcvix.Username, groups []string) Access {
+	return b.cfg.Policy.Rules().Access(user, groups)
+}
+
+// same says whether two names are of one user, by the rule of the policy.
+func (b *Broker) same(x, y dcvix.Username) bool { return b.cfg.Policy.Rules().SameUser(x, y) }
 
 // An Actor is who asks for something.
 type Actor struct {
-	User  dcvix.Username
-	Admin bool // acts for others too, and may name any host
-}
-
-// An OpenRequest asks for a session.
-type OpenRequest struct {
-	Owner  dcvix.Username
-	Server string // host name as the policy or the user writes it
-	Type   dcvix.SessionType
-	ID     dcvix.SessionID // "" makes one; only admins choose
-}
-
-func (r *OpenRequest) validate() error {
-	if r.ID != "" {
-		if err := r.ID.Validate(); err != nil {
-			return err
-		}
-	}
-	if r.Type != dcvix.SessionConsole && r.Type != dcvix.SessionVirtual {
-		return fmt.Errorf("%.80q: %w", string(r.Type), dcvix.ErrBadSessionType)
-	}
-	return r.Owner.Validate()
-}
-
-// An OpenedSession is what came of an [OpenRequest].
-type OpenedSession struct {
-	ID     dcvix.SessionID
-	Server dcvix.Hostname
-	Type   dcvix.SessionType
-	Reused bool // its owner already had it there
-}
-
-// Open returns the session of the owner on a host, of the type asked for; it
-// creates one when there is none. The errors wrap [ErrInvalid], [ErrForbidden],
-// [ErrNotFound], [ErrConflict], [ErrAgentFailed] and [ErrAgentTimeout].
-//
-// A creation that has begun goes on when ctx ends, so that a client that leaves
-// does not leave half a session.
-func (b *Broker) Open(ctx context.Context, who Actor, req OpenRequest) (OpenedSession, error) {
-	if err := req.validate(); err != nil {
-		return OpenedSession{}, fmt.Errorf("%w: %w", ErrInvalid, err)
-	}
-	a, err := b.allowed(who, req.Server)
-	if err != nil {
-		return OpenedSession{}, err
-	}
-	unlock, err := b.busy.lock(ctx, a.ID)
-	if err != nil {
-		return OpenedSession{}, err
-	}
-	defer unlock()
-	// A wait may have been long: the agent revoked, the policy changed.
-	if a, err = b.allowed(who, req.Server); err != nil {
-		return OpenedSession{}, err
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), b.cfg.ActDeadline)
-	defer cancel()
-	if err := b.ask(ctx, a); err != nil {
-		return OpenedSession{}, err
-	}
-	host, _ := b.fleet.Host(a.ID)
-	if s, ok := existing(host, req); ok {
-		return OpenedSession{ID: s.ID, Server: a.Hostname, Type: s.Type, Reused: true}, nil
-	}
-	if err := free(host, req); err != nil {
-		return OpenedSession{}, fmt.Errorf("session on %s: %w", a.Hostname, err)
-	}
-	return b.create(ctx, a, req)
-}
-
-func (b *Broker) create(ctx context.Context, a Agent, req OpenRequest) (OpenedSession, error) {
-	wanted := req.ID
-	if wanted == "" {
-		wanted = dcvix.SessionID("dcvix_" + uuid.NewString())
-	}
-	ctx, end, err := b.call(ctx, a.ID)
-	if err != nil {
-		return OpenedSession{}, gone(a)
-	}
-	defer end()
-	id, err := b.cfg.Agents.CreateSession(ctx, a, dcvix.AgentCreateSession{UserID: req.Owner, SessionType: req.Type, SessionID: wanted})
-	if err != nil {
-		return OpenedSession{}, fmt.Errorf("create a session on %s: %w", a.Hostname, err)
-	}
-	now := b.cfg.Now()
-	b.fleet.Opened(a.ID, dcvix.Session{
-		ID: id, Owner: req.Owner, Type: req.Type, Status: "created", CreationTime: dcvix.Time{Time: now},
-	}, now)
-	b.cfg.Logger.InfoContext(ctx, "session opened", slog.String("session", string(id)),
-		slog.String("owner", string(req.Owner)), slog.String("hostname", string(a.Hostname)))
-	return OpenedSession{ID: id, Server: a.Hostname, Type: req.Type, Reused: id != wanted}, nil
+	User   dcvix.Username
+	Groups []string // of the login
+	Admin  bool     // acts for others too, and may name any host
 }
 
 // allowed returns the agent that a host name means, if who may use it. A user
 // cannot tell a host that is forbidden from one that does not exist.
 func (b *Broker) allowed(who Actor, server string) (Agent, error) {
 	a, err := b.register.resolve(server)
-	access := b.Access(who.User)
+	access := b.Access(who.User, who.Groups)
 	switch {
 	case who.Admin || access.Custom:
 		return a, err
@@ -126,32 +42,6 @@ func (b *Broker) allowed(who Actor, server string) (Agent, error) {
 		return Agent{}, fmt.Errorf("host %.80q: %w", server, ErrForbidden)
 	}
 	return a, nil
-}
-
-func existing(h Host, req OpenRequest) (dcvix.Session, bool) {
-	for _, s := range h.Sessions {
-		if s.Owner == req.Owner && s.Type == req.Type && s.Status != dcvix.StatusClosing && s.ID.Validate() == nil && (req.ID == "" || req.ID == s.ID) {
-			return s, true
-		}
-	}
-	return dcvix.Session{}, false
-}
-
-// free says why the host cannot take the session: it has one console, and never
-// console and virtual sessions together.
-func free(h Host, req OpenRequest) error {
-	for _, s := range h.Sessions {
-		switch {
-		case s.Status == dcvix.StatusClosing:
-		case s.ID == req.ID:
-			return ErrIDTaken
-		case s.Type != req.Type:
-			return ErrOtherType
-		case req.Type == dcvix.SessionConsole:
-			return ErrConsoleTaken
-		}
-	}
-	return nil
 }
 
 // Sessions returns the sessions that hosts report, by host and id.
@@ -165,11 +55,14 @@ func (b *Broker) Sessions() []dcvix.Session {
 
 // SessionsOf returns the sessions of one owner, by host and id.
 func (b *Broker) SessionsOf(owner dcvix.Username) []dcvix.Session {
-	return slices.DeleteFunc(b.Sessions(), func(s dcvix.Session) bool { return s.Owner != owner })
+	return slices.DeleteFunc(b.Sessions(), func(s dcvix.Session) bool { return !b.same(s.Owner, owner) })
 }
 
 // Hosts returns the hosts that report, ordered by name.
-func (b *Broker) Hosts() []Host { return b.fleet.Hosts() }
+func (b *Broker) Hosts() []Host {
+	b.fleet.expire(b.cfg.Now())
+	return b.fleet.Hosts()
+}
 
 // Report takes in what a registered agent says about its host. The name it says
 // must be one of its own, else the error wraps [ErrForbidden]; when the agent was
@@ -216,36 +109,98 @@ func speaksFor(a Agent, name dcvix.Hostname) bool {
 	})
 }
 
-// Close ends a session. Server may be empty when the id is on one host alone.
-// The errors wrap [ErrNotFound] (also for a session of somebody else),
-// [ErrAmbiguous], [ErrAgentFailed] and [ErrAgentTimeout].
+// Close ends a session. Server may be empty when the id is on one host alone. Who
+// asks for it again meanwhile gets the same answer. The errors wrap [ErrNotFound]
+// (also for a session of somebody else), [ErrAmbiguous], [ErrAgentFailed] and
+// [ErrAgentTimeout].
 func (b *Broker) Close(ctx context.Context, who Actor, id dcvix.SessionID, server string) error {
 	if err := id.Validate(); err != nil {
 		return fmt.Errorf("%w: %w", ErrNotFound, err)
 	}
-	host, s, err := b.find(who, id, server)
-	if err != nil {
-		return err
-	}
-	a, err := b.registered(host)
-	if err != nil {
-		return err
-	}
+	caller := ctx
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), b.cfg.ActDeadline)
 	defer cancel()
+	if server != "" {
+		if a, err := b.register.resolve(server); err == nil {
+			b.logged(ctx, "host did not answer", b.ask(ctx, a))
+		}
+	}
+	for {
+		host, s, err := b.find(who, id, server)
+		if err != nil {
+			return err
+		}
+		a, err := b.registered(host)
+		if err != nil {
+			return err
+		}
+		act, mine, err := b.fleet.closing(a.ID, s, b.cfg.Now())
+		switch {
+		case err != nil:
+			return err
+		case mine:
+			return b.endOf(ctx, who, a, s, act)
+		}
+		select {
+		case <-act.over:
+		case <-caller.Done():
+			return fmt.Errorf("wait for another act on session %s: %w: %w", id, ErrAgentTimeout, caller.Err())
+		case <-ctx.Done():
+			return fmt.Errorf("wait for another act on session %s: %w: %w", id, ErrAgentTimeout, ctx.Err())
+		}
+		if act.closes {
+			return act.err
+		}
+	}
+}
+
+// endOf asks the agent to end a session, as an act that has begun, for somebody.
+func (b *Broker) endOf(ctx context.Context, who Actor, a Agent, s dcvix.Session, act *act) error {
+	if err := b.carryOut(ctx, a, s, act); err != nil {
+		return err
+	}
+	b.cfg.Logger.InfoContext(ctx, "session closed", slog.String("session", string(s.ID)), slog.String("owner", string(s.Owner)),
+		slog.String("hostname", string(a.Hostname)), slog.String("by", string(who.User)))
+	return nil
+}
+
+// end ends a session that nobody asked to be closed. When somebody does just then,
+// it waits for that.
+func (b *Broker) end(ctx context.Context, a Agent, s dcvix.Session) error {
+	act, mine, err := b.fleet.closing(a.ID, s, b.cfg.Now())
+	switch {
+	case err != nil:
+		return nil //nolint:nilerr // it is not there: that is what was wanted
+	case mine:
+		return b.carryOut(ctx, a, s, act)
+	}
+	select {
+	case <-act.over:
+		return act.err
+	case <-ctx.Done():
+		return fmt.Errorf("wait for another act on session %s: %w: %w", s.ID, ErrAgentTimeout, ctx.Err())
+	}
+}
+
+// carryOut asks the agent to end a session and settles the act.
+func (b *Broker) carryOut(ctx context.Context, a Agent, s dcvix.Session, act *act) (err error) {
+	defer func() {
+		if err != nil {
+			b.fleet.notClosed(a.ID, act)
+		} else {
+			b.fleet.closed(a.ID, act, b.cfg.Now())
+		}
+		act.err = err
+		close(act.over)
+	}()
 	ctx, end, err := b.call(ctx, a.ID)
 	if err != nil {
-		return gone(a)
+		return noHost(a)
 	}
 	defer end()
-	b.fleet.Closing(a.ID, id, b.cfg.Now())
-	if err := b.cfg.Agents.CloseSession(ctx, a, s.Owner, id); err != nil && !errors.Is(err, ErrNotFound) {
-		b.fleet.NotClosed(a.ID, s)
-		return fmt.Errorf("close session %s on %s: %w", id, a.Hostname, err)
+	if err := b.cfg.Agents.CloseSession(ctx, a, s.Owner, s.ID); err != nil && !errors.Is(err, ErrNotFound) {
+		return fmt.Errorf("close session %s on %s: %w", s.ID, a.Hostname, err)
 	}
-	b.fleet.Closed(a.ID, id, b.cfg.Now())
-	b.cfg.Logger.InfoContext(ctx, "session closed", slog.String("session", string(id)), slog.String("owner", string(s.Owner)),
-		slog.String("hostname", string(a.Hostname)), slog.String("by", string(who.User)))
 	return nil
 }
 
@@ -253,7 +208,7 @@ func (b *Broker) Close(ctx context.Context, who Actor, id dcvix.SessionID, serve
 func (b *Broker) registered(h Host) (Agent, error) {
 	a, err := b.trusted(h.Agent)
 	if err != nil {
-		return Agent{}, gone(Agent{Hostname: h.Name})
+		return Agent{}, noHost(Agent{Hostname: h.Name})
 	}
 	return a, nil
 }
@@ -276,7 +231,7 @@ func (b *Broker) find(who Actor, id dcvix.SessionID, server string) (Host, dcvix
 			continue
 		}
 		for _, s := range h.Sessions {
-			if s.ID == id && (who.Admin || s.Owner == who.User) {
+			if s.ID == id && (who.Admin || b.same(s.Owner, who.User)) {
 				host, found = h, s
 				n++
 			}
@@ -312,14 +267,14 @@ func (b *Broker) Connect(ctx context.Context, user dcvix.Username, id dcvix.Sess
 	switch {
 	case errors.Is(err, ErrAmbiguous):
 		return Endpoint{}, err
-	case err != nil || s.Status == dcvix.StatusClosing:
+	case err != nil || !enterable(s):
 		return Endpoint{}, fmt.Errorf("connect to session %.80q: %w", strings.ToValidUTF8(string(id), ""), ErrForbidden)
 	}
 	return Endpoint{Session: s.ID, Server: host.Name, Host: host.Name, Port: host.DCVPort, WebPath: "/"}, nil
 }
 
 // Verify says whether a user may enter a session on a host: it exists, is the
-// user's, and no close was asked for. After a start of the director it asks a
+// user's, is not just being created, and no close was asked for. After a start of the director it asks a
 // host that has not reported yet.
 func (b *Broker) Verify(ctx context.Context, user dcvix.Username, id dcvix.SessionID, server dcvix.Hostname) bool {
 	a, err := b.register.resolve(string(server))
@@ -332,6 +287,6 @@ func (b *Broker) Verify(ctx context.Context, user dcvix.Username, id dcvix.Sessi
 	}
 	host, _ := b.fleet.Host(a.ID)
 	return slices.ContainsFunc(host.Sessions, func(s dcvix.Session) bool {
-		return s.ID == id && s.Owner == user && s.Status != dcvix.StatusClosing
+		return s.ID == id && b.same(s.Owner, user) && enterable(s)
 	})
 }

@@ -78,6 +78,7 @@ type Store interface {
 	AgentStore
 	TokenStore
 	DenialStore
+	HostStore
 }
 
 // An AgentStore keeps the register of agents.
@@ -115,6 +116,16 @@ type DenialStore interface {
 	// ForgetDenials removes the denials of the given ids in one step and passes over
 	// those that do not exist.
 	ForgetDenials(ctx context.Context, ids ...dcvix.AgentID) error
+}
+
+// A HostStore keeps what admins decided about hosts.
+type HostStore interface {
+	// HostFlags returns the flags of every host that has some, in no order.
+	HostFlags(ctx context.Context) ([]HostFlags, error)
+	// PutHostFlags adds flags and takes the place of earlier ones of that agent.
+	PutHostFlags(ctx context.Context, f HostFlags) error
+	// ForgetHostFlags removes the flags of an agent; it is no error when there are none.
+	ForgetHostFlags(ctx context.Context, id dcvix.AgentID) error
 }
 
 // An AgentCaller speaks with the agents. It is safe for concurrent use and

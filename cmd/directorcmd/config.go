@@ -29,6 +29,7 @@ type config struct {
 	tokenKeyFile      string
 	tokenKeysOld      []string
 	policyFolder      string
+	foldUsers         string // auto, true or false
 	dataDir           string
 	serverNames       []string
 	registrationToken string
@@ -85,7 +86,8 @@ func (c *config) declareDirector(backends map[string]BackendFactory) {
 	s.Path(&c.tokenKeyFile, "token_key_file", "", "file with the token key; made once when it is not there")
 	s.List(&c.tokenKeysOld, "token_keys_old", "", "token keys that still open tokens but seal none").Check(checkTokenKeys)
 	s.Duration(&c.connectionTTL, "connection_token_ttl", time.Hour, "how long a connection token can be presented").Between(time.Minute, 24*time.Hour)
-	s.Path(&c.policyFolder, "policydb_folder", "policydb", "folder of users.json and pools.json; made with empty lists when it is not there")
+	s.Path(&c.policyFolder, "policydb_folder", "policydb", "folder of users.json, pools.json and, when there are rules for groups, groups.json; made with empty lists when it is not there")
+	s.Enum(&c.foldUsers, "fold_user_case", "auto", "whether names of users and groups are the same when they differ in upper and lower case alone; auto is true for auth_type = ldap, where directories take them so", "auto", "true", "false")
 	c.dataDirKey = s.Path(&c.dataDir, "data_dir", defaultDataDir(), "folder of keys, certificates and the register of agents")
 	s.List(&c.serverNames, "server_names", "", "further host names and addresses of this director, for its certificate")
 	s.Secret(&c.registrationToken, "registration_token", "", "what an unknown agent must show to be noted at all")
@@ -146,6 +148,11 @@ func (c *config) load(path string, lenient bool, environ []string) error {
 	}
 	c.file = found
 	return c.set.Load(inifile.Source{Path: found, Environ: environ, Lenient: lenient})
+}
+
+// foldUserCase says whether names of users compare without case.
+func (c *config) foldUserCase() bool {
+	return c.foldUsers == "true" || c.foldUsers == "auto" && c.authType == "ldap"
 }
 
 func (c *config) checkAudit() error {

@@ -128,7 +128,7 @@ func (c *config) inProcess(ctx context.Context, stderr io.Writer) (http.RoundTri
 	}
 	director, err := standalone.Open(ctx, c.dataDir, standalone.Options{
 		Authenticator: auth.AuthenticatorFunc(nobody), TokenKeys: []token.Key{token.NewKey()}, Names: c.serverNames,
-		PolicyDir: c.policyFolder, AuditFile: c.auditFile, AuditMaxBytes: c.auditBytes,
+		PolicyDir: c.policyFolder, FoldUserCase: c.foldUserCase(), AuditFile: c.auditFile, AuditMaxBytes: c.auditBytes,
 		Logger: slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
 	if err != nil {

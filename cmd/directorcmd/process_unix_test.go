@@ -122,7 +122,7 @@ func TestHangupReadsThePolicyAgain(t *testing.T) {
 	require.NoError(t, alice.Login(t.Context(), dcvix.LoginRequest{UserID: "alice", Password: password}))
 	for i, tt := range []struct{ users, says, want string }{
 		{users: `[{"id": "alice", "workstations": ["ws1"]}]`, says: `level=INFO msg="policy reloaded"\n`, want: "ws1"},
-		{users: "[\n{]", says: `level=ERROR msg="policy not reloaded, the one before stays" err=.*users.json line 2`, want: "ws1"},
+		{users: "[\n{]", says: `level=ERROR msg="policy not reloaded, the one before stays" err=.*users.json:2`, want: "ws1"},
 		{users: `[{"id": "alice", "workstations": ["ws2"]}]`, says: `(?s)reloaded"\n.*policy reloaded"\n`, want: "ws2"},
 	} {
 		setUsers(t, path, tt.users)

@@ -140,7 +140,7 @@ func open(ctx context.Context, c *config, backend auth.Authenticator, logger *sl
 	}
 	return standalone.Open(ctx, c.dataDir, standalone.Options{
 		Authenticator: backend, OTP: c.otp.mode(c.authType), LoginTimeout: c.otp.loginTimeout(), Throttle: throttle,
-		Names: c.serverNames, PolicyDir: c.policyFolder, TokenKeys: keys,
+		Names: c.serverNames, PolicyDir: c.policyFolder, FoldUserCase: c.foldUserCase(), TokenKeys: keys,
 		AgentPort: c.agentPort, RegistrationToken: c.registrationToken, PendingMax: c.pendingMax,
 		PendingPerAddress: c.pendingPerAddress, AuditFile: c.auditFile, AuditMaxBytes: c.auditBytes,
 		MaxAge: c.maxAge, Housekeeping: c.housekeeping, ConnectionTokenTTL: c.connectionTTL, Logger: logger,

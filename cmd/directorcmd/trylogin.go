@@ -6,10 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -163,19 +160,19 @@ func listed(names []string) string {
 // sayPolicy says what the policy gives a user. A policy that cannot be read is no
 // fault of the login.
 func (c *config) sayPolicy(t trial, who auth.Identity) {
-	rules, err := c.rules()
+	rules, err := c.rules(c.policyFolder)
 	if err != nil {
 		t.say("policy: %v", err)
 		return
 	}
-	a := rules.Access(who.User)
+	a := rules.Access(who.User, who.Groups)
 	hosts := listed(a.Hosts)
 	if a.Custom {
 		hosts = strings.TrimPrefix(hosts+", and every registered host", "none, and ")
 	}
 	switch {
 	case !a.Known:
-		t.say("policy: %s does not name %s: they log in to an empty list", filepath.Join(c.policyFolder, session.UsersFile), who.User)
+		t.say("policy: %s names neither %s nor a group of theirs: they log in to an empty list", c.policyFolder, who.User)
 	case a.Admin:
 		t.say("policy: an admin; hosts: %s", hosts)
 	default:
@@ -186,15 +183,11 @@ func (c *config) sayPolicy(t trial, who auth.Identity) {
 	}
 }
 
-// rules reads the policy and makes no file that is not there.
-func (c *config) rules() (*session.Rules, error) {
-	var files [2][]byte
-	for i, name := range []string{session.UsersFile, session.PoolsFile} {
-		data, err := os.ReadFile(filepath.Join(c.policyFolder, name))
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("cannot be read: %w", err)
-		}
-		files[i] = data
+// rules reads the policy in a folder and makes no file that is not there.
+func (c *config) rules(folder string) (*session.Rules, error) {
+	files, err := session.ReadPolicyFiles(folder, c.foldUserCase())
+	if err != nil {
+		return nil, err
 	}
-	return session.ParseRules(files[0], files[1])
+	return session.ParseRules(files)
 }

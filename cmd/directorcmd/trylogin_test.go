@@ -77,7 +77,7 @@ func tryLogin(t *testing.T, stdin string, args ...string) result {
 
 func TestALoginIsTriedOutAndTold(t *testing.T) {
 	const user, stdin = "--user=alice", "--password-stdin"
-	const problem = `policy: users.json: user "Alice" has the pool "none", which pools.json does not know`
+	const problem = `policy: users.json:1: user "Alice" has the pool "none", which pools.json does not know. Add the pool to pools.json, or take its name away.`
 	tests := map[string]struct {
 		stdin  string
 		args   []string
@@ -98,7 +98,7 @@ func TestALoginIsTriedOutAndTold(t *testing.T) {
 		},
 		"with a second step": {stdin: "steps\n123\n", args: []string{"--user=bob", stdin}, stdout: []string{
 			"accepted so far, after TIME: the backend asks for a second step: Code from the? token", "accepted as bob after TIME", "groups: none",
-			"policy: POLICY/users.json does not name bob: they log in to an empty list", problem,
+			"policy: POLICY names neither bob nor a group of theirs: they log in to an empty list", problem,
 		}},
 		"with a second step that fails": {
 			stdin: "steps\r\n9\r\n", args: []string{user, stdin}, code: directorcmd.ExitRefused, stdout: []string{
@@ -107,7 +107,7 @@ func TestALoginIsTriedOutAndTold(t *testing.T) {
 			},
 		},
 		"with a code at once": {stdin: "at once\n123\n", args: []string{"--user=bob", stdin, "--otp"}, stdout: []string{
-			"accepted as bob after TIME", "groups: none", "policy: POLICY/users.json does not name bob: they log in to an empty list", problem,
+			"accepted as bob after TIME", "groups: none", "policy: POLICY names neither bob nor a group of theirs: they log in to an empty list", problem,
 		}},
 		"a backend that is away": {
 			stdin: "away", args: []string{user, stdin}, code: directorcmd.ExitFailure,

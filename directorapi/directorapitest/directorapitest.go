@@ -153,7 +153,7 @@ func (p *Policy) Rules() *session.Rules { return p.rules.Load() }
 // Set replaces the policy by the content of users.json and pools.json.
 func (p *Policy) Set(t testing.TB, users, pools string) {
 	t.Helper()
-	p.rules.Store(must(session.ParseRules([]byte(users), []byte(pools)))(t))
+	p.rules.Store(must(session.ParseRules(session.PolicyFiles{Users: []byte(users), Pools: []byte(pools)}))(t))
 }
 
 // TLS returns what a client that knows the director's CA uses.

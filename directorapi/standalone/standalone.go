@@ -41,10 +41,11 @@ type Options struct {
 	LoginTimeout  time.Duration  // how long Authenticator may take; 0 means 30 s
 	Throttle      *auth.Throttle // slows down guessing at passwords; nil means one with the usual limits
 
-	Names     []string    // further host names and addresses of this director, beside those of the machine
-	Machine   Machine     // how those are found, again and again while the director runs
-	PolicyDir string      // folder of users.json and pools.json; "" means policydb in the director's folder
-	TokenKeys []token.Key // the first seals, all open; none means the key in token.key of the director's folder
+	Names        []string    // further host names and addresses of this director, beside those of the machine
+	Machine      Machine     // how those are found, again and again while the director runs
+	PolicyDir    string      // folder of users.json, pools.json and groups.json; "" means policydb in the director's folder
+	FoldUserCase bool        // names of users and groups compare without case
+	TokenKeys    []token.Key // the first seals, all open; none means the key in token.key of the director's folder
 
 	AgentPort          int              // of agents that do not say theirs; 0 means 8446
 	RegistrationToken  string           // what unknown agents must show; "" means nothing
@@ -114,7 +115,7 @@ func (s *Server) open(ctx context.Context, opts Options) error {
 		return err
 	}
 	s.policyDir = orDefault(opts.PolicyDir, filepath.Join(s.dir, PolicyFolder))
-	if s.policy, err = session.OpenPolicyDir(ctx, s.policyDir, s.logger); err != nil {
+	if s.policy, err = session.OpenPolicyDir(ctx, session.PolicyDirConfig{Dir: s.policyDir, FoldUserCase: opts.FoldUserCase, Logger: s.logger}); err != nil {
 		return err
 	}
 	s.policy.OnReload(s.policyOnRecord)

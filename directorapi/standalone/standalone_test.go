@@ -230,7 +230,7 @@ func TestFailedOpenNamesTheFileAndLeavesNothingBehind(t *testing.T) {
 		},
 		"a policy that is no JSON": {
 			spoil: func(t *testing.T, dir string) { overwrite(t, dir, "policydb/users.json", "[\n{") },
-			want:  []string{"users.json line 2"},
+			want:  []string{"users.json:2"},
 		},
 		"a database that is none": {
 			spoil: func(t *testing.T, dir string) {
@@ -344,13 +344,13 @@ func TestRunningDirectorRenewsItsCertificate(t *testing.T) {
 func TestPolicyIsReadAgainOnDemandAndTheLastGoodOneStays(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir, options(t))
-	assert.False(t, s.Broker().Access("bob").Known)
+	assert.False(t, s.Broker().Access("bob", nil).Known)
 	overwrite(t, dir, "policydb/users.json", `[{"id":"bob"}]`)
 	require.NoError(t, s.ReloadPolicy(t.Context()))
-	assert.True(t, s.Broker().Access("bob").Known)
+	assert.True(t, s.Broker().Access("bob", nil).Known)
 	overwrite(t, dir, "policydb/users.json", "[\n\n{]")
-	require.ErrorContains(t, s.ReloadPolicy(t.Context()), "users.json line 3")
-	assert.True(t, s.Broker().Access("bob").Known)
+	require.ErrorContains(t, s.ReloadPolicy(t.Context()), "users.json:3")
+	assert.True(t, s.Broker().Access("bob", nil).Known)
 }
 
 func TestPolicyFolderAndTokenKeysCanBeElsewhere(t *testing.T) {

@@ -21,6 +21,7 @@ type Store struct {
 	agents  map[dcvix.AgentID]session.Agent
 	revoked map[string]time.Time
 	denied  map[dcvix.AgentID]session.Denial
+	flags   map[dcvix.AgentID]session.HostFlags
 }
 
 // Agents implements [session.AgentStore].
@@ -131,6 +132,33 @@ func (s *Store) ForgetDenials(_ context.Context, ids ...dcvix.AgentID) error {
 	for _, id := range ids {
 		delete(s.denied, id)
 	}
+	return nil
+}
+
+// HostFlags implements [session.HostStore].
+func (s *Store) HostFlags(context.Context) ([]session.HostFlags, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Collect(maps.Values(s.flags)), nil
+}
+
+// PutHostFlags implements [session.HostStore].
+func (s *Store) PutHostFlags(_ context.Context, f session.HostFlags) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.flags == nil {
+		s.flags = make(map[dcvix.AgentID]session.HostFlags)
+	}
+	f.At = f.At.Truncate(time.Millisecond)
+	s.flags[f.Agent] = f
+	return nil
+}
+
+// ForgetHostFlags implements [session.HostStore].
+func (s *Store) ForgetHostFlags(_ context.Context, id dcvix.AgentID) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.flags, id)
 	return nil
 }
 

@@ -22,6 +22,10 @@ var _ session.AgentCaller = (*FakeAgents)(nil)
 // whatever needs a broker. A host comes into being, without sessions, when it is
 // first named. The zero value is ready to use, and safe for concurrent use.
 type FakeAgents struct {
+	// Lax makes hosts take what DCV refuses: a second console, and a console beside
+	// virtual sessions. What keeps them apart is then the broker alone.
+	Lax bool
+
 	mu    sync.Mutex
 	hosts map[dcvix.AgentID]*fakeHost
 }
@@ -37,6 +41,7 @@ type Behaviour struct {
 	Delay time.Duration // before an answer; the work is done after it
 	Err   error         // the answer instead of doing the work; it comes wrapped in session.ErrAgentFailed
 	Hang  bool          // there is no answer: the call ends with its context
+	Late  bool          // a creation is done all the same when the caller does not wait for the answer
 }
 
 // Calls counts what a fake agent was asked for, whatever came of it.
@@ -67,6 +72,14 @@ func (f *FakeAgents) SetSessions(id dcvix.AgentID, sessions ...dcvix.Session) {
 	f.host(id).sessions = slices.Clone(sessions)
 }
 
+// Change lets change replace what runs on a host, in one step. It gets a copy.
+func (f *FakeAgents) Change(id dcvix.AgentID, change func([]dcvix.Session) []dcvix.Session) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	h := f.host(id)
+	h.sessions = change(slices.Clone(h.sessions))
+}
+
 // Sessions returns what runs on a host.
 func (f *FakeAgents) Sessions(id dcvix.AgentID) []dcvix.Session {
 	f.mu.Lock()
@@ -88,9 +101,23 @@ func (f *FakeAgents) Update(a session.Agent) dcvix.AgentUpdate {
 
 // CreateSession implements [session.AgentCaller].
 func (f *FakeAgents) CreateSession(ctx context.Context, a session.Agent, req dcvix.AgentCreateSession) (dcvix.SessionID, error) {
-	if err := f.behave(ctx, a.ID, func(c *Calls) { c.Create++ }); err != nil {
+	err := f.behave(ctx, a.ID, func(c *Calls) { c.Create++ })
+	if err != nil && ctx.Err() != nil && f.late(a.ID) {
+		_, _ = f.create(a, req) // the answer is the timeout
+	}
+	if err != nil {
 		return "", err
 	}
+	return f.create(a, req)
+}
+
+func (f *FakeAgents) late(id dcvix.AgentID) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.host(id).how.Late
+}
+
+func (f *FakeAgents) create(a session.Agent, req dcvix.AgentCreateSession) (dcvix.SessionID, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	h := f.host(a.ID)
@@ -100,6 +127,13 @@ func (f *FakeAgents) CreateSession(ctx context.Context, a session.Agent, req dcv
 			return s.ID, nil
 		case s.ID == req.SessionID:
 			return "", fmt.Errorf("%w: session %s exists", session.ErrAgentFailed, s.ID)
+		}
+	}
+	// One console, and no console beside virtual sessions (DCV Administrator Guide,
+	// introduction to sessions).
+	for _, s := range h.sessions {
+		if !f.Lax && (s.Type != req.SessionType || s.Type == dcvix.SessionConsole) {
+			return "", fmt.Errorf("%w: the %s session %s is there", session.ErrAgentFailed, s.Type, s.ID)
 		}
 	}
 	h.sessions = append(h.sessions, dcvix.Session{ID: req.SessionID, Owner: req.UserID, Type: req.SessionType, Status: "created"})

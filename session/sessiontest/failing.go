@@ -104,3 +104,27 @@ func (s *FailingStore) ForgetDenials(ctx context.Context, ids ...dcvix.AgentID) 
 	}
 	return s.Store.ForgetDenials(ctx, ids...)
 }
+
+// HostFlags implements [session.HostStore].
+func (s *FailingStore) HostFlags(ctx context.Context) ([]session.HostFlags, error) {
+	if err := s.failure(); err != nil {
+		return nil, err
+	}
+	return s.Store.HostFlags(ctx)
+}
+
+// PutHostFlags implements [session.HostStore].
+func (s *FailingStore) PutHostFlags(ctx context.Context, f session.HostFlags) error {
+	if err := s.failure(); err != nil {
+		return err
+	}
+	return s.Store.PutHostFlags(ctx, f)
+}
+
+// ForgetHostFlags implements [session.HostStore].
+func (s *FailingStore) ForgetHostFlags(ctx context.Context, id dcvix.AgentID) error {
+	if err := s.failure(); err != nil {
+		return err
+	}
+	return s.Store.ForgetHostFlags(ctx, id)
+}

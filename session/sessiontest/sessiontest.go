@@ -30,6 +30,7 @@ func TestStore(t *testing.T, open func(testing.TB) session.Store) {
 		"SeeAgents":                     testSee,
 		"RevokedTokens":                 testTokens,
 		"Denials":                       testDenials,
+		"HostFlags":                     testHostFlags,
 		"ChangesOfOneDoNotDisturbOther": testManyWriters,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
@@ -219,6 +220,43 @@ func testDenials(t *testing.T, s session.Store) {
 			t.Errorf("denials without %v (-want +got):\n%s", step.forget, diff)
 		}
 	}
+}
+
+func testHostFlags(t *testing.T, s session.Store) {
+	at := time.UnixMilli(1_700_000_000_123)
+	one := session.HostFlags{Agent: "a1", Maintenance: true, Message: "new disk, \"soon\" – größer", By: "root", At: at.Add(999 * time.Nanosecond)}
+	again := session.HostFlags{Agent: "a1", Maintenance: true, By: "root", At: at.Add(time.Hour)}
+	other := session.HostFlags{Agent: "a2", Message: "none", At: at}
+	byAgent := cmpopts.SortSlices(func(a, b session.HostFlags) bool { return a.Agent < b.Agent })
+	expect := func(when string, want ...session.HostFlags) {
+		t.Helper()
+		got, err := s.HostFlags(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got, byAgent, cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("flags %s (-want +got):\n%s", when, diff)
+		}
+	}
+	put := func(f session.HostFlags) {
+		t.Helper()
+		if err := s.PutHostFlags(t.Context(), f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	expect("of an empty store")
+	put(one)
+	one.At = at
+	expect("as they were put", one)
+	put(other)
+	put(again)
+	expect("after others took the place of one", again, other)
+	for _, id := range []dcvix.AgentID{"nobody", "a1", "a1"} {
+		if err := s.ForgetHostFlags(t.Context(), id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	expect("after some were forgotten", other)
 }
 
 func testManyWriters(t *testing.T, s session.Store) {

@@ -25,6 +25,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/dcvix/dcvix/internal/nearest"
 )
 
 // A Set is all that one program can be told. It is not safe for concurrent use.
@@ -234,7 +236,7 @@ func (s *Section) Enum(p *string, key, def, usage string, choices ...string) *Ke
 				}
 			}
 			hint := ""
-			if near := nearest(raw, choices); near != "" {
+			if near := nearest.Word(raw, choices); near != "" {
 				hint = fmt.Sprintf(" (did you mean %s?)", near)
 			}
 			return valueError("%.40q is not one of its choices%s: write %s", raw, hint, orList(choices))

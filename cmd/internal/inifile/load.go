@@ -11,6 +11,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/dcvix/dcvix/internal/nearest"
 )
 
 // A Source is where [Set.Load] reads from.
@@ -236,7 +238,7 @@ func (l *loader) unknownVariable(name string) {
 			known = append(known, strings.TrimPrefix(envName(sec.name, key), prefix))
 		}
 		text := fmt.Sprintf("%.80s is set and belongs to no key of [%s]", name, sec.name)
-		if near := nearest(name[len(prefix):], known); near != "" {
+		if near := nearest.Word(name[len(prefix):], known); near != "" {
 			text += " (did you mean " + prefix + near + "?)"
 		}
 		if l.lenient {
@@ -346,7 +348,7 @@ func (s *Section) names() []string {
 var plainKey = regexp.MustCompile(`^[a-z][a-z0-9_.-]{0,39}$`)
 
 func (l *loader) unknownKey(sec *Section, key string) string {
-	if near := nearest(key, sec.names()); near != "" {
+	if near := nearest.Word(key, sec.names()); near != "" {
 		return fmt.Sprintf("unknown key %.60q in [%s]: did you mean %s? Correct or remove the line", key, sec.name, near)
 	}
 	if !plainKey.MatchString(key) {
@@ -365,7 +367,7 @@ func (l *loader) unknownSection(name string) string {
 	for _, sec := range l.set.sections {
 		known = append(known, sec.name)
 	}
-	if near := nearest(name, known); near != "" {
+	if near := nearest.Word(name, known); near != "" {
 		return fmt.Sprintf("unknown section [%.60s]: did you mean [%s]?", printable(name), near)
 	}
 	return fmt.Sprintf("unknown section [%.60s]: the sections of %s are [%s]", printable(name), l.set.name, strings.Join(known, "], ["))
