@@ -21,6 +21,7 @@ const (
 	PathUserServers         = "/v1/user/servers"
 	PathUserSessions        = "/v1/user/sessions"
 	PathUserConnectionToken = "/v1/user/connectiontoken"
+	PathUserServerConfig    = "/v1/user/servers/{server}/config"
 	PathAuthTokenVerify     = "/v1/user/authtokenverify" //nolint:gosec // a path, not a credential
 
 	PathSessions             = "/v1/sessions"

@@ -49,7 +49,9 @@ type CreateSessionResponse struct {
 }
 
 // ConnectionTokenResponse is all that a viewer needs. Token is a secret that
-// opens one session for one user.
+// opens one session for one user. Host, Port and SessionID are those of the DCV
+// server, or what to ask the connection gateway for: Host may be an address then,
+// and SessionID {id}-{server}.
 type ConnectionTokenResponse struct {
 	Token      string    `json:"token"`
 	Host       Hostname  `json:"host,omitempty"`

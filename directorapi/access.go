@@ -97,13 +97,18 @@ func (s *Server) guard(r route, admit func(echo.Context, access) error) echo.Han
 }
 
 func (s *Server) admit(c echo.Context, who access) error {
-	if who != accessAgent && who != accessDCV { // those are no browsers
+	if _, err := s.proxies.origin(c.Request()); err != nil {
+		return err
+	}
+	if who != accessAgent && who != accessDCV && who != accessGateway { // those are no browsers
 		if err := s.cross.Check(c.Request()); err != nil {
 			return fmt.Errorf("%w: %w", errCrossOrigin, err)
 		}
 	}
 	switch who {
 	case accessNone, accessDCV:
+	case accessGateway:
+		return s.admitGateway(c)
 	case accessUser, accessAdmin:
 		claims, err := s.claims(c.Request())
 		if err != nil {
@@ -183,6 +188,7 @@ func (s *Server) agent(r *http.Request) (session.Agent, error) {
 	if err != nil {
 		return session.Agent{ID: peer.id}, fmt.Errorf("%w: %w", errNoAgent, err)
 	}
+	free(r)
 	return a, nil
 }
 

@@ -27,6 +27,10 @@ var (
 	errCrossOrigin = errors.New("request of another site's page")
 	errTooLarge    = errors.New("request body over the limit")
 	errCSRName     = errors.New("the request names another agent")
+	errNoGateway   = errors.New("not the address of a gateway")
+	errNoSession   = errors.New("no such session for the gateway")
+	errBadToken    = errors.New("the connection token is not accepted")
+	errElsewhere   = errors.New("the token is for another host than the one that asks")
 	errNoRecord    = errors.New("the act is not on record")
 )
 
@@ -97,6 +101,12 @@ func table() []row {
 		{errNoAdmin, fault{http.StatusForbidden, dcvix.CodeForbidden, "This needs a login as admin."}},
 		{errNoAgent, fault{http.StatusUnauthorized, dcvix.CodeUnauthenticated, "This needs the certificate of a registered agent."}},
 		{errCrossOrigin, fault{http.StatusForbidden, dcvix.CodeForbidden, "The request came from a page of another site."}},
+		{errTwoOrigins, fault{http.StatusBadRequest, dcvix.CodeBadRequest, "The request says in two ways where it comes from: " +
+			"have the proxy in front set or remove both X-Forwarded-For and Forwarded."}},
+		{errNoGateway, fault{http.StatusForbidden, dcvix.CodeForbidden, "This is for connection gateways: an admin lists their addresses in gateways_list."}},
+		{errNoSession, fault{http.StatusNotFound, dcvix.CodeNotFound, "There is no such session."}},
+		{errElsewhere, fault{http.StatusForbidden, dcvix.CodeForbidden, "The token is for another host than the one that asks."}},
+		{errBadToken, fault{http.StatusForbidden, dcvix.CodeForbidden, "The token is not accepted."}},
 		{errTooLarge, fault{http.StatusRequestEntityTooLarge, dcvix.CodeTooLarge, "The request is too large."}},
 		{errCSRName, fault{http.StatusUnauthorized, dcvix.CodeUnauthenticated, "The certificate request names another agent than the GUID."}},
 

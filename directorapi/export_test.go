@@ -3,8 +3,10 @@ package directorapi
 import (
 	"errors"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strconv"
 	"testing"
 	"time"
@@ -21,7 +23,7 @@ type RouteInfo struct{ Method, Path, Access string }
 
 // Routes returns the table of routes.
 func Routes() []RouteInfo {
-	words := map[access]string{accessNone: "none", accessUser: "user", accessAdmin: "admin", accessAgent: "agent", accessDCV: "dcv"}
+	words := map[access]string{accessNone: "none", accessUser: "user", accessAdmin: "admin", accessAgent: "agent", accessDCV: "dcv", accessGateway: "gateway"}
 	var all []RouteInfo
 	for _, r := range routes() {
 		all = append(all, RouteInfo{r.method, r.path, words[r.access]})
@@ -117,4 +119,21 @@ func (h *challenges) Spent() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return len(h.spent)
+}
+
+// Origin returns where a request of that peer with those headers comes from.
+func Origin(trusted []netip.Prefix, peer string, header map[string][]string) (netip.Addr, error) {
+	return proxies(trusted).origin(&http.Request{RemoteAddr: peer, Header: header})
+}
+
+// Counted returns how many connections count at a listener of [LimitConnections].
+func Counted(l net.Listener) int {
+	limited := l.(*limitedListener)
+	limited.mu.Lock()
+	defer limited.mu.Unlock()
+	sum := 0
+	for _, n := range limited.open {
+		sum += n
+	}
+	return sum
 }

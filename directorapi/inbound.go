@@ -112,10 +112,6 @@ func (c *agentConns) cut(id dcvix.AgentID) {
 	}
 	c.mu.Unlock()
 	for _, p := range peers {
-		conn := p.conn
-		if secured, ok := conn.(interface{ NetConn() net.Conn }); ok {
-			conn = secured.NetConn()
-		}
-		_ = conn.Close() // it may be closed already
+		_ = underTLS(p.conn).Close() // it may be closed already
 	}
 }

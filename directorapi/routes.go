@@ -16,12 +16,13 @@ import (
 type access int
 
 const (
-	_           access = iota
-	accessNone         // no login
-	accessUser         // a login of any user
-	accessAdmin        // a login as admin by somebody who still is one
-	accessAgent        // the client certificate of a registered agent
-	accessDCV          // no login; the token in the body decides
+	_             access = iota
+	accessNone           // no login
+	accessUser           // a login of any user
+	accessAdmin          // a login as admin by somebody who still is one
+	accessAgent          // the client certificate of a registered agent
+	accessDCV            // no login; the token in the body decides
+	accessGateway        // no login; the address of a connection gateway
 )
 
 // audience says in which parts of the Server a route is.
@@ -70,9 +71,11 @@ func routes() []route {
 		{get, dcvix.PathUserServers, accessUser, forUsers, "", (*Server).userServers},
 		{get, dcvix.PathUserSessions, accessUser, forUsers, "", (*Server).userSessions},
 		{post, dcvix.PathUserSessions, accessUser, forUsers, "", (*Server).openOwnSession},
+		{post, dcvix.PathUserServerConfig, accessUser, forUsers, "", (*Server).setConfig},
 		{get, dcvix.PathUserConnectionToken, accessUser, forUsers, "", (*Server).connectionToken},
 		{post, dcvix.PathAuthTokenVerify, accessDCV, forUsers, "", (*Server).verifyToken},
 		{post, dcvix.PathAuthTokenVerify + "/", accessDCV, forUsers, "", (*Server).verifyToken},
+		{post, dcvix.PathResolveSession, accessGateway, forUsers, session.AuditSessionResolve, (*Server).resolveSession},
 
 		{get, dcvix.PathSessions, accessAdmin, forUsers, "", (*Server).listSessions},
 		{post, dcvix.PathSessions, accessAdmin, forUsers, "", (*Server).openSession},
@@ -96,7 +99,7 @@ func routes() []route {
 
 func (r route) check() error {
 	switch {
-	case r.access < accessNone || r.access > accessDCV:
+	case r.access < accessNone || r.access > accessGateway:
 		return fmt.Errorf("route %s %s does not say who may use it", r.method, r.path)
 	case r.parts == 0:
 		return fmt.Errorf("route %s %s is in no part of the server", r.method, r.path)
@@ -109,10 +112,10 @@ func (r route) check() error {
 }
 
 func (r route) limit() int64 {
-	if r.access == accessNone || r.access == accessDCV {
-		return limitStranger
+	if r.access == accessUser || r.access == accessAdmin || r.access == accessAgent {
+		return limitKnown
 	}
-	return limitKnown
+	return limitStranger
 }
 
 // echoPath turns {id} into :id.

@@ -33,6 +33,8 @@ func TestTheDescriptionAndTheRoutesAgree(t *testing.T) {
 func TestARouteThatDoesNotSayWhoMayUseItIsRefused(t *testing.T) {
 	assert.Error(t, directorapi.CheckRoute(0))
 	assert.NoError(t, directorapi.CheckRoute(1))
+	assert.NoError(t, directorapi.CheckRoute(6))
+	assert.Error(t, directorapi.CheckRoute(7))
 	assert.Error(t, directorapi.CheckRoute(99))
 	assert.NoError(t, directorapi.CheckControlRoute(3), "admins")
 	assert.Error(t, directorapi.CheckControlRoute(4), "agents")
@@ -54,6 +56,9 @@ func TestEveryRouteLetsInOnlyWhoMayUseIt(t *testing.T) {
 	// What each kind of route answers to those who may not use it; all others get past the door.
 	refused := map[string]map[string]int{
 		"none": {}, "dcv": {},
+		"gateway": {
+			"stranger": 403, "user": 403, "admin as user": 403, "admin": 403, "agent": 403, "forged cookie": 403, "connection as login": 403,
+		},
 		"user":  {"stranger": 401, "agent": 401, "forged cookie": 401, "connection as login": 401},
 		"admin": {"stranger": 401, "agent": 401, "forged cookie": 401, "connection as login": 401, "user": 403, "admin as user": 403},
 		"agent": {"stranger": 401, "user": 401, "admin as user": 401, "admin": 401, "forged cookie": 401, "connection as login": 401},

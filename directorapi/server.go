@@ -11,12 +11,15 @@
 package directorapi
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -44,6 +47,21 @@ type Config struct {
 	// something and cannot be put on record is answered 500. nil means none.
 	Audit session.AuditLog
 
+	// Gateways are the addresses that may ask where a session is; none means nobody.
+	// GatewayEndpoint is what viewers connect to instead of a host, as host:port; ""
+	// means the host.
+	Gateways        []netip.Prefix
+	GatewayEndpoint string
+
+	// TrustedProxies may say where a request comes from, in X-Forwarded-For or
+	// Forwarded; each has to extend or remove what clients send there. None means that
+	// a request comes from its peer.
+	TrustedProxies []netip.Prefix
+	BasePath       string // the API and the pages are below it too, such as /desktops; see [CheckBasePath]; "" means none
+
+	VerifierSource SourceCheck                                                  // "" means SourceLog
+	Lookup         func(ctx context.Context, host string) ([]netip.Addr, error) // looks up names of hosts for it; nil means net.DefaultResolver
+
 	OTP                dcvix.OTPMode    // what a login form should ask for; "" means never
 	UI                 fs.FS            // the web pages; nil means none
 	LoginTTL           time.Duration    // life of a login; 0 means 2 h
@@ -69,7 +87,11 @@ type Server struct {
 	cross   *http.CrossOriginProtection
 	conns   agentConns
 
+	proxies proxies
+	gateway endpoint
+
 	refusals   refusals
+	sources    refusals // what checkSource logs
 	challenges *challenges
 }
 
@@ -94,6 +116,10 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
+	gateway, err := cfg.checkNetwork()
+	if err != nil {
+		return nil, err
+	}
 	if cfg.Throttle == nil {
 		usual, err := auth.NewThrottle(auth.ThrottleConfig{Now: cfg.Now, Logger: cfg.Logger})
 		if err != nil {
@@ -103,7 +129,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	s := &Server{
 		cfg: cfg, certs: newCertCache(cfg.CA, cfg.Now), cross: http.NewCrossOriginProtection(),
-		challenges: newChallenges(cfg.Tokens, cfg.Now),
+		challenges: newChallenges(cfg.Tokens, cfg.Now), proxies: cfg.TrustedProxies, gateway: gateway,
 	}
 	for _, part := range []struct {
 		into *http.Handler
@@ -113,10 +139,43 @@ func New(cfg Config) (*Server, error) {
 		if err != nil {
 			return nil, err
 		}
-		*part.into = h
+		*part.into = below(cfg.basePath(part.want), h)
 	}
 	cfg.Broker.OnDrop(s)
 	return s, nil
+}
+
+// checkNetwork checks and completes what says who is who on the network.
+func (cfg *Config) checkNetwork() (endpoint, error) {
+	switch cfg.VerifierSource {
+	case "":
+		cfg.VerifierSource = SourceLog
+	case SourceLog, SourceEnforce, SourceOff:
+	default:
+		return endpoint{}, fmt.Errorf("directorapi: VerifierSource %q is none", cfg.VerifierSource)
+	}
+	if cfg.Lookup == nil {
+		cfg.Lookup = func(ctx context.Context, host string) ([]netip.Addr, error) {
+			return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+		}
+	}
+	if err := CheckBasePath(cfg.BasePath); err != nil {
+		return endpoint{}, fmt.Errorf("directorapi: %w", err)
+	}
+	gateway, err := parseEndpoint(cfg.GatewayEndpoint)
+	if err != nil {
+		return endpoint{}, fmt.Errorf("directorapi: the gateway's endpoint: %w", err)
+	}
+	return gateway, nil
+}
+
+// basePath returns the prefix of a part of the Server: agents and operators know
+// none.
+func (cfg *Config) basePath(part audience) string {
+	if part&forUsers == 0 {
+		return ""
+	}
+	return cfg.BasePath
 }
 
 func orDefault(v, def time.Duration) time.Duration {
@@ -178,7 +237,7 @@ func HTTPServer(h http.Handler, cfg *tls.Config, logger *slog.Logger) *http.Serv
 func (s *Server) handler(want audience) (http.Handler, error) {
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
-	e.IPExtractor = echo.ExtractIPDirect()
+	e.IPExtractor = s.proxies.address
 	e.HTTPErrorHandler = s.writeError
 	admit := s.admit
 	if want == forControl {

@@ -76,10 +76,15 @@ func (s *Server) connectionToken(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	c.Response().Header().Set("Cache-Control", "no-store")
-	return ok(c, dcvix.ConnectionTokenResponse{
+	answer := dcvix.ConnectionTokenResponse{
 		Token: sealed, Host: at.Host, Port: at.Port, WebURLPath: at.WebPath, SessionID: at.Session, ExpiresAt: dcvix.Time{Time: expires},
-	})
+	}
+	if s.gateway.port != 0 {
+		answer.Host, answer.Port, answer.WebURLPath = s.gateway.host, s.gateway.port, "/"
+		answer.SessionID = dcvix.SessionID(at.Shared()) // the gateway asks with what the viewer says
+	}
+	c.Response().Header().Set("Cache-Control", "no-store")
+	return ok(c, answer)
 }
 
 // closeSession is for the owner and for admins.

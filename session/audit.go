@@ -19,6 +19,9 @@ const (
 	AuditSessionOpen     AuditAction = "session.open"
 	AuditSessionClose    AuditAction = "session.close"
 	AuditSessionConnect  AuditAction = "session.connect"   // a connection token was asked for
+	AuditSessionResolve  AuditAction = "session.resolve"   // refused to a connection gateway; what is answered is not on record
+	AuditSessionVerify   AuditAction = "session.verify"    // refused to a DCV server; what is answered is not on record
+	AuditSettingsPush    AuditAction = "settings.push"     // settings of a DCV server, by a user
 	AuditAgentRegister   AuditAction = "agent.register"    // an unknown agent was noted as pending, or an agent was refused
 	AuditAgentApprove    AuditAction = "agent.approve"     // by an admin
 	AuditAgentDeny       AuditAction = "agent.deny"        // by an admin

@@ -34,6 +34,7 @@ type Config struct {
 	RegistrationToken string                  // what an unknown agent must show; "" means nothing
 	PendingMax        int                     // agents that may wait for approval; 0 means 10,000
 	PendingPerAddress int                     // new ones from one address (IPv6: one /64) in an hour, without a registration token; 0 means 60
+	UserSettings      []SettingName           // what users may set on a DCV server besides display/quality; see [Broker.SetConfig]
 
 	// KeepAutomaticConsole keeps the broker from ending the console session that a DCV
 	// server made by itself, when nobody is connected to it and it is in the way.
@@ -93,6 +94,9 @@ type Broker struct {
 	candidates  []*Candidate
 	lastPlaced  map[string]dcvix.Hostname // by id of the pool
 
+	started   chan struct{} // closed when all hosts were asked at the start
+	startOnce sync.Once
+
 	dropping sync.RWMutex
 	droppers []AgentDropper
 }
@@ -104,7 +108,7 @@ func Open(ctx context.Context, cfg Config) (*Broker, error) {
 		return nil, errors.New("session: Config needs Store, Agents and Policy")
 	}
 	cfg.setDefaults()
-	b := &Broker{cfg: cfg, lastPlaced: make(map[string]dcvix.Hostname)}
+	b := &Broker{cfg: cfg, lastPlaced: make(map[string]dcvix.Hostname), started: make(chan struct{})}
 	b.fleet = newFleet(cfg.MaxAge, cfg.ActDeadline, b.feed.publish)
 	if d, ok := cfg.Agents.(AgentDropper); ok {
 		b.droppers = append(b.droppers, d)
@@ -132,7 +136,10 @@ func Open(ctx context.Context, cfg Config) (*Broker, error) {
 // returns nil.
 func (b *Broker) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
-	wg.Go(func() { b.askAll(ctx) })
+	wg.Go(func() {
+		b.askAll(ctx)
+		b.startOnce.Do(func() { close(b.started) })
+	})
 	wg.Go(func() { b.endLeftovers(ctx) })
 	wg.Go(func() { b.watchPolicy(ctx) })
 	defer wg.Wait()

@@ -141,3 +141,6 @@ func (b *Broker) Place(ctx context.Context, who Actor, req OpenRequest) (dcvix.H
 	}
 	return a.Hostname, err
 }
+
+// ParsePair is parsePair.
+func ParsePair(s string) (a, b int, ok bool) { return parsePair(s) }

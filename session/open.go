@@ -89,7 +89,7 @@ func (o *opening) want() *want {
 		replace: !o.b.cfg.KeepAutomaticConsole, known: func(u dcvix.Username) bool { return o.b.Access(u, nil).Known },
 	}
 	if w.id == "" {
-		w.id = dcvix.SessionID("dcvix_" + uuid.NewString())
+		w.id = dcvix.SessionID(madeHere + uuid.NewString())
 	}
 	return w
 }

@@ -143,6 +143,8 @@ type AgentCaller interface {
 	// wraps [ErrNotFound] if the host has none: ids such as "console" come back, and
 	// by now one may be somebody else's.
 	CloseSession(ctx context.Context, a Agent, owner dcvix.Username, id dcvix.SessionID) error
+	// SetConfig changes settings of the host's DCV server, all or as far as it gets.
+	SetConfig(ctx context.Context, a Agent, settings []dcvix.Setting) error
 	// Report asks for what the agent would send by itself.
 	Report(ctx context.Context, a Agent) (dcvix.AgentUpdate, error)
 }

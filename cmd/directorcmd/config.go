@@ -36,6 +36,7 @@ type config struct {
 	pendingMax        int
 	pendingPerAddress int
 	connectionTTL     time.Duration
+	network           networkConfig
 
 	failures int
 	window   time.Duration
@@ -60,6 +61,7 @@ func newConfig(backends map[string]BackendFactory) *config {
 		c.backends[name] = backends[name](c.set.Section(name + "_auth"))
 	}
 	c.declareReserved(backends)
+	c.network.declare(c.set)
 	c.otp.declare(c.set)
 	t := c.set.Section("throttle")
 	t.Int(&c.failures, "failures", 5, "how many logins of a user at an address may fail within window before each further one costs a delay; ten times as many of a user at all strange addresses, twenty times as many of all users at one address").Range(1, 1000)
@@ -138,7 +140,6 @@ func (c *config) declareReserved(backends map[string]BackendFactory) {
 			c.set.Section(name+"_auth").Reserved(key, "of the "+name+" backend")
 		}
 	}
-	c.set.Section("gateway").Reserved("gateways_list", "addresses that may call the session resolver")
 }
 
 func (c *config) load(path string, lenient bool, environ []string) error {

@@ -15,11 +15,11 @@ import (
 	"github.com/dcvix/dcvix/ca"
 )
 
-// blocks returns the code blocks of one language in docs/authentication.md, each
-// with the heading that it stands under.
-func blocks(t *testing.T, language string) (headings, texts []string) {
+// blocks returns the code blocks of one language in a document, each with the
+// heading that it stands under.
+func blocks(t *testing.T, document, language string) (headings, texts []string) {
 	t.Helper()
-	text, err := os.ReadFile("../../docs/authentication.md")
+	text, err := os.ReadFile(filepath.Join("../../docs", document))
 	require.NoError(t, err)
 	for _, section := range strings.Split(string(text), "\n## ")[1:] {
 		heading, body, _ := strings.Cut(section, "\n")
@@ -50,13 +50,14 @@ func exampleSite(t *testing.T) string {
 	return dir
 }
 
-// The examples of docs/authentication.md start as they are copied. That of PAM is
-// tried by TestPeopleLogInThroughPAM, because it needs a file in /etc/pam.d.
+// The examples of the documents start as they are copied. That of PAM is tried by TestPeopleLogInThroughPAM, because it needs a file in /etc/pam.d.
 func TestTheExamplesOfTheDocumentStart(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("the examples are of Unix")
 	}
-	headings, examples := blocks(t, "ini")
+	headings, examples := blocks(t, "authentication.md", "ini")
+	more, others := blocks(t, "network.md", "ini")
+	headings, examples = append(headings, more...), append(examples, others...)
 	started := make(map[string]int)
 	for i, example := range examples {
 		if headings[i] == "PAM" || !strings.HasPrefix(example, "[") {
@@ -65,7 +66,10 @@ func TestTheExamplesOfTheDocumentStart(t *testing.T) {
 		dir := exampleSite(t)
 		example = strings.NewReplacer("/etc/dcvix-director/", dir+"/", "/usr/local/bin/", dir+"/").Replace(example)
 		if !strings.HasPrefix(example, "[director]") { // it goes with every backend
-			example = "[director]\nauth_type = external\n[external_auth]\nexternal_command = " + dir + "/check-login\n" + example
+			example = "[director]\n" + example
+		}
+		if !strings.Contains(example, "auth_type") {
+			example = strings.Replace(example, "[director]\n", "[external_auth]\nexternal_command = "+dir+"/check-login\n[director]\nauth_type = external\n", 1)
 		}
 		example = strings.Replace(example, "[director]\n", "[director]\ndirector_host = 127.0.0.1\ndirector_port = 0\ndata_dir = data\ntoken_key_file = key\n", 1)
 		path := filepath.Join(dir, "dcvix-director.conf")
@@ -79,6 +83,7 @@ func TestTheExamplesOfTheDocumentStart(t *testing.T) {
 	}
 	assert.Equal(t, map[string]int{
 		"LDAP": 2, "RADIUS": 1, "An external command": 1, "One-time passwords": 1, "privacyIDEA": 1, "Throttling": 1,
+		"A connection gateway": 1, "A reverse proxy": 1,
 	}, started)
 }
 
@@ -87,7 +92,7 @@ func TestTheScriptOfTheDocumentChecksLogins(t *testing.T) {
 	if _, err := exec.LookPath("openssl"); err != nil && os.Getenv("CI") != "true" {
 		t.Skip("openssl is not here")
 	}
-	headings, scripts := blocks(t, "sh")
+	headings, scripts := blocks(t, "authentication.md", "sh")
 	require.Contains(t, headings, "An external command")
 	dir := t.TempDir()
 	script, people := filepath.Join(dir, "check-login"), filepath.Join(dir, "people")

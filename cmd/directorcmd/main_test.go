@@ -217,11 +217,18 @@ func TestMistakesInTheConfigurationAreOneSentenceEachAndWriteNothing(t *testing.
 		"a token_key that is too short": {
 			more: "token_key = Q29ycmVjdA==", want: []string{"token_key: ", "base64 of 32 bytes"},
 		},
-		"a bad token_key in a file":  {more: "token_key_file = \ntoken_keys_old = " + key + ", " + secret, want: []string{"token_keys_old", "openssl rand -base64 32"}},
-		"a bad log level":            {tail: "[log]\nlevel = loud\n", want: []string{"level", "info"}},
-		"a missing external command": {tail: "[external_auth]\nexternal_command = /nothing/login\n", want: []string{"[external_auth]: ", "/nothing/login", "install it and make it executable"}},
-		"a login without time":       {tail: "[external_auth]\ntimeout = 0\n", want: []string{"timeout", "1s to 5m"}},
-		"a key given twice":          {more: "agent_port = 1\nagent_port = 2", want: []string{"agent_port is given again (line 7)"}},
+		"a bad token_key in a file":    {more: "token_key_file = \ntoken_keys_old = " + key + ", " + secret, want: []string{"token_keys_old", "openssl rand -base64 32"}},
+		"a bad log level":              {tail: "[log]\nlevel = loud\n", want: []string{"level", "info"}},
+		"a missing external command":   {tail: "[external_auth]\nexternal_command = /nothing/login\n", want: []string{"[external_auth]: ", "/nothing/login", "install it and make it executable"}},
+		"a login without time":         {tail: "[external_auth]\ntimeout = 0\n", want: []string{"timeout", "1s to 5m"}},
+		"a gateway by its name":        {tail: "[gateway]\ngateways_list = 10.0.0.7, gw.example\n", want: []string{"dcvix-director.conf:9: gateways_list: ", `"gw.example" is neither an IP address nor a network`, "names are not looked up"}},
+		"a network with too many bits": {more: "trusted_proxies = 10.0.0.1/8", want: []string{"trusted_proxies: ", "write 10.0.0.0/8"}},
+		"a gateway without a port":     {tail: "[gateway]\nendpoint = gw.example\n", want: []string{"endpoint: ", "write one such as gateway.example:8443"}},
+		"a base path that is none":     {more: "base_path = /v1/desktops", want: []string{"base_path: ", "is no base path: write one such as /desktops"}},
+		"a misspelt verifier_source":   {more: "verifier_source = enforced", want: []string{"verifier_source", "did you mean enforce?"}},
+		"a setting without section":    {more: "user_config_keys = quality", want: []string{"user_config_keys: ", "write section/key"}},
+		"no connections at all":        {more: "max_connections_per_address = 0", want: []string{"max_connections_per_address", "1 to 1000000"}},
+		"a key given twice":            {more: "agent_port = 1\nagent_port = 2", want: []string{"agent_port is given again (line 7)"}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

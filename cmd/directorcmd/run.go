@@ -138,13 +138,17 @@ func open(ctx context.Context, c *config, backend auth.Authenticator, logger *sl
 	if err != nil {
 		return nil, err
 	}
-	return standalone.Open(ctx, c.dataDir, standalone.Options{
+	opts := standalone.Options{
 		Authenticator: backend, OTP: c.otp.mode(c.authType), LoginTimeout: c.otp.loginTimeout(), Throttle: throttle,
 		Names: c.serverNames, PolicyDir: c.policyFolder, FoldUserCase: c.foldUserCase(), TokenKeys: keys,
 		AgentPort: c.agentPort, RegistrationToken: c.registrationToken, PendingMax: c.pendingMax,
 		PendingPerAddress: c.pendingPerAddress, AuditFile: c.auditFile, AuditMaxBytes: c.auditBytes,
 		MaxAge: c.maxAge, Housekeeping: c.housekeeping, ConnectionTokenTTL: c.connectionTTL, Logger: logger,
-	})
+	}
+	if err := c.network.apply(&opts); err != nil {
+		return nil, err
+	}
+	return standalone.Open(ctx, c.dataDir, opts)
 }
 
 // tokenKeys returns the key that seals, then the old ones. Without a configured

@@ -82,6 +82,19 @@ func TestRequestsAreThoseOfTheContract(t *testing.T) {
 			},
 			"GET /v1/user/connectiontoken?serverId=ws1.lab.example&sessionId=dcvix_1", "",
 		},
+		"a setting": {
+			func(ctx context.Context, c *client.Client) error {
+				return c.SetConfig(ctx, "ws 1", dcvix.Setting{Section: "display", Key: "quality", Value: "(30, 80)"})
+			},
+			"POST /v1/user/servers/ws%201/config", `{"config":[{"section":"display","key":"quality","value":"(30, 80)"}]}`,
+		},
+		"where a session is": {
+			func(ctx context.Context, c *client.Client) error {
+				_, err := c.ResolveSession(ctx, "console-ws1", dcvix.TransportQUIC)
+				return err
+			},
+			"POST /resolveSession?sessionId=console-ws1&transport=QUIC", "",
+		},
 		"a close": {
 			func(ctx context.Context, c *client.Client) error { return c.CloseSession(ctx, "a/../b?", "ws 1&") },
 			"DELETE /v1/sessions/a%2F..%2Fb%3F?serverId=ws+1%26", "",

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"strings"
@@ -119,6 +120,33 @@ func (c *Client) ConnectionToken(ctx context.Context, id dcvix.SessionID, server
 	}
 	if res.Token == "" {
 		return dcvix.ConnectionTokenResponse{}, c.notDirector("its answer has no connection token")
+	}
+	return res, nil
+}
+
+// SetConfig changes settings of a server's DCV before a connection, as far as users
+// may: display/quality, and what the director lists. While somebody else has a
+// session there nothing changes, without an error.
+func (c *Client) SetConfig(ctx context.Context, server string, settings ...dcvix.Setting) error {
+	if err := checkSegment(server); err != nil {
+		return err
+	}
+	path := dcvix.Path(dcvix.PathUserServerConfig, server)
+	_, err := c.do(ctx, call{method: http.MethodPost, path: path, body: dcvix.ConfigRequest{Config: settings}})
+	return err
+}
+
+// ResolveSession asks where a session is, as connection gateways do: from an
+// address that the director lists, without a login. id may be {id}-{server}; an
+// empty transport is [dcvix.TransportHTTP].
+func (c *Client) ResolveSession(ctx context.Context, id, transport string) (dcvix.ResolvedSession, error) {
+	var res dcvix.ResolvedSession
+	path := query(dcvix.PathResolveSession, [2]string{"sessionId", id}, [2]string{"transport", cmp.Or(transport, dcvix.TransportHTTP)})
+	if _, err := c.do(ctx, call{method: http.MethodPost, path: path, out: &res}); err != nil {
+		return dcvix.ResolvedSession{}, err
+	}
+	if res.SessionID == "" || res.DCVServerEndpoint == "" {
+		return dcvix.ResolvedSession{}, c.notDirector("its answer does not say where the session is")
 	}
 	return res, nil
 }

@@ -166,8 +166,14 @@ func (s *Server) TLS() *tls.Config {
 // Anonymous returns a client that is not logged in.
 func (s *Server) Anonymous() *client.Client {
 	s.t.Helper()
-	c := must(client.New(client.Config{URL: s.URL, TLS: s.TLS()}))(s.t)
-	s.t.Cleanup(c.Close)
+	return NewClient(s.t, s, "")
+}
+
+// NewClient returns a client that is not logged in, for a director below a prefix.
+func NewClient(t testing.TB, s *Server, prefix string) *client.Client {
+	t.Helper()
+	c := must(client.New(client.Config{URL: s.URL + prefix, TLS: s.TLS()}))(t)
+	t.Cleanup(c.Close)
 	return c
 }
 

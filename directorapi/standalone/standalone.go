@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"time"
@@ -40,6 +41,14 @@ type Options struct {
 	OTP           dcvix.OTPMode  // what a login form asks for; "" means never
 	LoginTimeout  time.Duration  // how long Authenticator may take; 0 means 30 s
 	Throttle      *auth.Throttle // slows down guessing at passwords; nil means one with the usual limits
+
+	Gateways        []netip.Prefix          // connection gateways that may ask where a session is; none means nobody
+	GatewayEndpoint string                  // host:port that viewers connect to instead of a host; "" means the host
+	TrustedProxies  []netip.Prefix          // may say where a request comes from; see directorapi.Config
+	BasePath        string                  // a prefix that everything is below too; "" means none
+	MaxConnections  int                     // open at once from one address that is no trusted proxy; 0 means 1,024
+	VerifierSource  directorapi.SourceCheck // "" means directorapi.SourceLog
+	UserSettings    []session.SettingName   // what users may set on a DCV server besides display/quality
 
 	Names        []string    // further host names and addresses of this director, beside those of the machine
 	Machine      Machine     // how those are found, again and again while the director runs
@@ -86,6 +95,7 @@ type Server struct {
 	broker    *session.Broker
 	now       func() time.Time
 	policyDir string
+	limit     directorapi.ConnectionLimit
 	asked     asked
 }
 
@@ -103,6 +113,7 @@ func Open(ctx context.Context, dir string, opts Options) (*Server, error) {
 		s.logger = slog.Default()
 	}
 	s.asked.logger = s.logger
+	s.limit = directorapi.ConnectionLimit{PerAddress: opts.MaxConnections, Exempt: opts.TrustedProxies, Logger: s.logger, Now: s.now}
 	if err := s.open(ctx, opts); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -136,7 +147,7 @@ func (s *Server) open(ctx context.Context, opts Options) error {
 	}
 	s.broker, err = session.Open(ctx, session.Config{
 		Store: s.store, Agents: s.caller, Policy: s.policy, Audit: s.audit, Reserved: s.reserved,
-		RegistrationToken: opts.RegistrationToken, PendingMax: opts.PendingMax, PendingPerAddress: opts.PendingPerAddress,
+		RegistrationToken: opts.RegistrationToken, PendingMax: opts.PendingMax, PendingPerAddress: opts.PendingPerAddress, UserSettings: opts.UserSettings,
 		MaxAge: opts.MaxAge, Housekeeping: opts.Housekeeping, Now: opts.Now, Logger: s.logger,
 	})
 	if err != nil {
@@ -172,6 +183,8 @@ func (s *Server) openAPI(opts Options) error {
 	s.Server, err = directorapi.New(directorapi.Config{
 		Broker: s.broker, CA: s.authority, Authenticator: opts.Authenticator, Tokens: sealer, OTP: opts.OTP,
 		Throttle: opts.Throttle, Audit: s.audit, UI: pages,
+		Gateways: opts.Gateways, GatewayEndpoint: opts.GatewayEndpoint, TrustedProxies: opts.TrustedProxies,
+		BasePath: opts.BasePath, VerifierSource: opts.VerifierSource,
 		LoginTimeout: opts.LoginTimeout, ConnectionTokenTTL: opts.ConnectionTokenTTL, Now: opts.Now, Logger: s.logger,
 	})
 	return err
@@ -256,10 +269,12 @@ func (s *Server) Run(ctx context.Context) error {
 
 // Serve answers on a listener until ctx is done; then it lets requests that were
 // accepted finish, for up to 20 s, and returns nil. The handler is the Server
-// itself, or one of its halves.
+// itself, or one of its halves. One address gets so many connections as the Options
+// say; those of registered agents do not count.
 func (s *Server) Serve(ctx context.Context, l net.Listener, h http.Handler) error {
 	server := directorapi.HTTPServer(h, s.TLSConfig(), s.logger)
-	return serve(ctx, server, l, func() error { return server.ServeTLS(l, "", "") })
+	limited := directorapi.LimitConnections(l, s.limit)
+	return serve(ctx, server, limited, func() error { return server.ServeTLS(limited, "", "") })
 }
 
 // ServeControl is Serve for [directorapi.Server.Control], on a Unix socket that

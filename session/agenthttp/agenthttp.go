@@ -110,6 +110,15 @@ func (c *Caller) CloseSession(ctx context.Context, a session.Agent, owner dcvix.
 	return c.call(ctx, a, request{http.MethodDelete, path, nil}, nil)
 }
 
+// SetConfig implements [session.AgentCaller].
+func (c *Caller) SetConfig(ctx context.Context, a session.Agent, settings []dcvix.Setting) error {
+	body, err := json.Marshal(dcvix.ConfigRequest{Config: settings})
+	if err != nil {
+		return fmt.Errorf("encode a request: %w", err)
+	}
+	return c.call(ctx, a, request{http.MethodPost, dcvix.PathConfig, body}, nil)
+}
+
 // Report implements [session.AgentCaller].
 func (c *Caller) Report(ctx context.Context, a session.Agent) (dcvix.AgentUpdate, error) {
 	var update dcvix.AgentUpdate

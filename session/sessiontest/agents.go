@@ -32,6 +32,7 @@ type FakeAgents struct {
 
 type fakeHost struct {
 	sessions []dcvix.Session
+	settings []dcvix.Setting
 	how      Behaviour
 	calls    Calls
 }
@@ -45,7 +46,7 @@ type Behaviour struct {
 }
 
 // Calls counts what a fake agent was asked for, whatever came of it.
-type Calls struct{ Create, Close, Report int }
+type Calls struct{ Create, Close, Report, SetConfig int }
 
 func (f *FakeAgents) host(id dcvix.AgentID) *fakeHost {
 	if f.hosts == nil {

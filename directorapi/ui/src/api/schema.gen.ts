@@ -185,6 +185,53 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/user/servers/{server}/config": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Set the display quality of a host before connecting to it
+         * @description Users may set `display/quality` to `(a, b)` with 0 ≤ a ≤ b ≤ 100, and
+         *     what `user_config_keys` of the director lists, on hosts that they may
+         *     use. Settings are a whole host's: while somebody else has a session
+         *     there the answer is 200 too, and nothing changes.
+         */
+        post: operations["setConfig"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/resolveSession": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Tell a connection gateway where a session is
+         * @description The session resolver of the Amazon DCV Connection Gateway, for the
+         *     addresses in `gateways_list`; the address of this director, with its
+         *     prefix if it has one, is the `url` of its `[resolver]`. A request without
+         *     `sessionId` in its query has it in its body, and is answered in the form of
+         *     the 0.1 generation.
+         */
+        post: operations["resolveSession"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/user/authtokenverify": {
         parameters: {
             query?: never;
@@ -666,6 +713,39 @@ export interface components {
                 /** Format: date-time */
                 expires_at: string | null;
             }[];
+        };
+        ConfigRequest: {
+            config: {
+                /** @example display */
+                section: string;
+                /** @example quality */
+                key: string;
+                /**
+                 * @description A GVariant in its text form.
+                 * @example (30, 80)
+                 */
+                value: string;
+            }[];
+        };
+        /** @enum {string} */
+        Transport: "HTTP" | "QUIC";
+        ResolvedSession: {
+            SessionId: string;
+            TransportProtocol: components["schemas"]["Transport"];
+            /** @description A host name. */
+            DcvServerEndpoint: string;
+            Port: number;
+            WebUrlPath: string;
+        };
+        /** @description The answer of the 0.1 generation, to a request with a body. */
+        OldResolvedSession: {
+            sessionId: string;
+            transportProtocol: components["schemas"]["Transport"];
+            /** @description A host name. */
+            dcvServerEndpoint: string;
+            /** @description A number. */
+            port: string;
+            webUrlPath: string;
         };
         /** @description A random UUID in lower case. */
         AgentID: string;
@@ -1195,6 +1275,77 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             409: components["responses"]["Conflict"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    setConfig: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                server: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ConfigRequest"];
+            };
+        };
+        responses: {
+            /** @description The settings are made, or left because somebody else uses the host. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            502: components["responses"]["AgentFailed"];
+            504: components["responses"]["AgentTimeout"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    resolveSession: {
+        parameters: {
+            query?: {
+                /** @description A session id, or `{id}-{server}` for ids such as `console` that repeat across hosts. */
+                sessionId?: string;
+                transport?: components["schemas"]["Transport"];
+                /** @description Of the viewer, as far as the gateway knows it; not looked at. */
+                clientIpAddress?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    sessionId: string;
+                    transport: components["schemas"]["Transport"];
+                    clientIpAddress?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Where the session is; its `SessionId` is what the DCV server there calls it. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ResolvedSession"] | components["schemas"]["OldResolvedSession"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
             default: components["responses"]["Refused"];
         };
     };
