@@ -12,17 +12,12 @@ func (s *Server) listSessions(c echo.Context) error { return ok(c, s.cfg.Broker.
 func (s *Server) listServers(c echo.Context) error {
 	servers := make([]dcvix.Server, 0)
 	for _, h := range s.cfg.Broker.Hosts() {
-		server := dcvix.Server{
-			Stats: h.Stats, AgentIP: h.Address, Tags: h.Tags, LastSeen: dcvix.Time{Time: h.LastSeen},
-			Sessions: h.Sessions, Problems: h.Problems, GPUs: h.GPUs, Licence: h.Licence,
-		}
-		server.Hostname = string(h.Name)
-		servers = append(servers, server)
+		servers = append(servers, serverForAdmin(h))
 	}
 	return ok(c, servers)
 }
 
-// openSession is for admins: for any user, on any host.
+// openSession is for admins: for any user, on any host or in a pool.
 func (s *Server) openSession(c echo.Context) error {
 	req, err := readJSON[dcvix.CreateSessionRequest](c)
 	if err != nil {
@@ -37,6 +32,6 @@ func (s *Server) openSession(c echo.Context) error {
 		return malformed("The user name has 1 to 256 bytes, no control characters and does not start with \"-\".")
 	}
 	return s.open(c, s.actor(c), session.OpenRequest{
-		Owner: owner, Server: req.ServerID, Type: kind, ID: dcvix.SessionID(req.SessionID),
+		Owner: owner, Server: req.ServerID, Pool: req.PoolID, Type: kind, ID: dcvix.SessionID(req.SessionID),
 	})
 }

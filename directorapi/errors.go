@@ -31,6 +31,9 @@ var (
 	errNoSession   = errors.New("no such session for the gateway")
 	errBadToken    = errors.New("the connection token is not accepted")
 	errElsewhere   = errors.New("the token is for another host than the one that asks")
+	errNotTheirs   = errors.New("the policy gives the user no such pool")
+	errNoAudit     = errors.New("no audit is kept")
+	errStreams     = errors.New("too many streams of events")
 	errNoRecord    = errors.New("the act is not on record")
 )
 
@@ -56,6 +59,9 @@ func faultOf(err error) fault {
 	}
 	if taken := (*session.NameTakenError)(nil); errors.As(err, &taken) {
 		return nameTaken(taken)
+	}
+	if why, ok := hostFault(err); ok {
+		return why
 	}
 	if early := (*auth.ThrottledError)(nil); errors.As(err, &early) {
 		detail := fmt.Sprintf("Too many logins failed: wait %d s, then try again.", seconds(early.RetryAfter))
@@ -86,6 +92,17 @@ func nameTaken(e *session.NameTakenError) fault {
 		e.Holds.Hostname, ca.Fingerprint(e.Holds.KeyHash), seen(e.Holds), ca.Fingerprint(e.Asks.KeyHash), seen(e.Asks))}
 }
 
+// hostFault says why a session cannot be had where it was asked for.
+func hostFault(err error) (fault, bool) {
+	if none := (*session.NoCapacityError)(nil); errors.As(err, &none) {
+		return fault{http.StatusConflict, dcvix.CodeConflict, none.Sentence() + " Try again later."}, true
+	}
+	if away := (*session.MaintenanceError)(nil); errors.As(err, &away) {
+		return fault{http.StatusConflict, dcvix.CodeConflict, away.Sentence() + " Try another host, or later."}, true
+	}
+	return fault{}, false
+}
+
 type row struct {
 	err error
 	fault
@@ -107,6 +124,9 @@ func table() []row {
 		{errNoSession, fault{http.StatusNotFound, dcvix.CodeNotFound, "There is no such session."}},
 		{errElsewhere, fault{http.StatusForbidden, dcvix.CodeForbidden, "The token is for another host than the one that asks."}},
 		{errBadToken, fault{http.StatusForbidden, dcvix.CodeForbidden, "The token is not accepted."}},
+		{errNotTheirs, fault{http.StatusNotFound, dcvix.CodeNotFound, "The policy gives this user no pool of this id: say one that it gives, or the groups of the user's login."}},
+		{errNoAudit, fault{http.StatusNotFound, dcvix.CodeNotFound, "This director keeps no audit."}},
+		{errStreams, fault{http.StatusTooManyRequests, dcvix.CodeTooMany, "Too many streams of events are open: close a page, or try again in a minute."}},
 		{errTooLarge, fault{http.StatusRequestEntityTooLarge, dcvix.CodeTooLarge, "The request is too large."}},
 		{errCSRName, fault{http.StatusUnauthorized, dcvix.CodeUnauthenticated, "The certificate request names another agent than the GUID."}},
 
@@ -123,6 +143,8 @@ func table() []row {
 		{session.ErrNoKey, fault{http.StatusConflict, dcvix.CodeConflict, "This agent's key is not known, so it stays revoked: let the host ask anew under a new GUID."}},
 		{session.ErrConsoleTaken, fault{http.StatusConflict, dcvix.CodeConflict, "The host's console is in use by somebody else: try another host."}},
 		{session.ErrOtherType, fault{http.StatusConflict, dcvix.CodeConflict, "The host runs sessions of the other type: try that type or another host."}},
+		{session.ErrNoVirtual, fault{http.StatusConflict, dcvix.CodeConflict, "The host has no virtual sessions, its system is not Linux: ask for a console."}},
+		{session.ErrClosing, fault{http.StatusConflict, dcvix.CodeConflict, "The session is just being closed: try again in a moment."}},
 		{session.ErrIDTaken, fault{http.StatusConflict, dcvix.CodeConflict, "The host has a session of this id: choose another."}},
 		{session.ErrAmbiguous, fault{http.StatusConflict, dcvix.CodeConflict, "Several hosts have a session of this id: say which with serverId."}},
 		{session.ErrNoCapacity, fault{http.StatusConflict, dcvix.CodeConflict, "No host is free: try again later."}},

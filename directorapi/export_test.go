@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"net/url"
 	"strconv"
 	"testing"
 	"time"
@@ -137,3 +138,6 @@ func Counted(l net.Listener) int {
 	}
 	return sum
 }
+
+// AuditQuery reads the query of a request for the audit.
+func AuditQuery(params url.Values) (session.AuditQuery, error) { return auditQuery(params) }

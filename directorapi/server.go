@@ -93,6 +93,9 @@ type Server struct {
 	refusals   refusals
 	sources    refusals // what checkSource logs
 	challenges *challenges
+
+	auditReaders chan struct{} // one element for each who reads the audit
+	streams      streams
 }
 
 var _ session.AgentDropper = (*Server)(nil)
@@ -130,6 +133,7 @@ func New(cfg Config) (*Server, error) {
 	s := &Server{
 		cfg: cfg, certs: newCertCache(cfg.CA, cfg.Now), cross: http.NewCrossOriginProtection(),
 		challenges: newChallenges(cfg.Tokens, cfg.Now), proxies: cfg.TrustedProxies, gateway: gateway,
+		auditReaders: make(chan struct{}, auditReaders),
 	}
 	for _, part := range []struct {
 		into *http.Handler

@@ -31,6 +31,8 @@ const (
 	AuditAgentCertify    AuditAction = "agent.certify"     // a certificate was asked for by a registered agent
 	AuditAgentReport     AuditAction = "agent.report"      // refused; reports that are taken in are not on record
 	AuditAgentRenameWish AuditAction = "agent.rename-wish" // an agent asks for another name
+	AuditHostDrain       AuditAction = "host.drain"        // by an admin: no new sessions on a host
+	AuditHostUndrain     AuditAction = "host.undrain"      // by an admin
 	AuditAgentForget     AuditAction = "agent.forget"      // an agent was deleted for its age
 	AuditPolicyReload    AuditAction = "policy.reload"
 	AuditForgetDenial    AuditAction = "agent.forget-denial" // by an admin

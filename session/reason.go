@@ -125,6 +125,11 @@ func (e *MaintenanceError) Error() string {
 	return ErrMaintenance.Error() + ": " + e.Message
 }
 
+// Sentence says it to the user who asked.
+func (e *MaintenanceError) Sentence() string {
+	return strings.Replace(HostFlags{Message: e.Message}.sentence(), "It", "The host", 1)
+}
+
 // Unwrap returns [ErrMaintenance].
 func (e *MaintenanceError) Unwrap() error { return ErrMaintenance }
 
@@ -137,6 +142,15 @@ type NoCapacityError struct {
 
 // Error returns the counts, the largest first.
 func (e *NoCapacityError) Error() string {
+	return fmt.Sprintf("pool %q: %v: %s", e.Pool, ErrNoCapacity, e.counts())
+}
+
+// Sentence says it to the user who asked.
+func (e *NoCapacityError) Sentence() string {
+	return fmt.Sprintf("No host of the pool %s is free: %s.", e.Pool, e.counts())
+}
+
+func (e *NoCapacityError) counts() string {
 	codes := slices.SortedFunc(maps.Keys(e.Counts), func(a, b ReasonCode) int {
 		if d := e.Counts[b] - e.Counts[a]; d != 0 {
 			return d
@@ -150,7 +164,7 @@ func (e *NoCapacityError) Error() string {
 	if len(parts) == 0 {
 		parts = []string{"it has no hosts"}
 	}
-	return fmt.Sprintf("pool %q: %v: %s", e.Pool, ErrNoCapacity, strings.Join(parts, ", "))
+	return strings.Join(parts, ", ")
 }
 
 // Unwrap returns [ErrNoCapacity].
