@@ -13,6 +13,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -195,8 +196,8 @@ func (p *pairing) view() (session.Host, bool) {
 type witness struct {
 	dcv     *dcvclitest.DCV
 	missing atomic.Bool
-	closing func(s dcvclitest.Session) // called before a close-session of a session that is there
-	created func(owner, id string)     // called before a create-session
+	closing func(s dcvclitest.Session, lag time.Duration) // called before a close-session of a session that is there
+	created func(owner, id string)                        // called before a create-session
 }
 
 var _ dcvcli.Runner = (*witness)(nil)
@@ -213,7 +214,7 @@ func (w *witness) Run(ctx context.Context, args ...string) ([]byte, error) {
 			return nil, err
 		}
 		if s, ok := state.Session(args[len(args)-1]); ok {
-			w.closing(*s)
+			w.closing(*s, state.Faults.Lag)
 		}
 	case "create-session":
 		owner := ""
