@@ -43,6 +43,7 @@ const (
 	PathAdminExplain         = "/v1/admin/explain"
 	PathAdminAudit           = "/v1/admin/audit"
 	PathAdminPolicy          = "/v1/admin/policy"
+	PathAdminPolicyAccess    = "/v1/admin/policy/access"
 )
 
 // Paths of the agent, besides [PathHealth], [PathSessions] and [PathSession].

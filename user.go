@@ -29,6 +29,7 @@ const CookieName = "dcvix_session"
 // ServersResponse lists the names that a user may ask a session on.
 type ServersResponse struct {
 	Servers []string `json:"servers"`
+	Reason  string   `json:"reason,omitempty"` // why the list is empty, a sentence
 }
 
 // CreateSessionRequest asks the director for a session, on a host or anywhere in a

@@ -31,10 +31,16 @@ func wire() map[string]any { // any: as encoding/json
 	gpus := []dcvix.GPU{{Index: 1, Model: "NVIDIA L4", Driver: "550.54.15", Usage: 12, EncoderUsage: 3, UsedMemory: 1, TotalMemory: 2, Temperature: 41}}
 	licence := &dcvix.Licence{Mode: "demo", Products: []dcvix.LicensedProduct{{Product: "dcv", Status: "licensed", CheckedAt: at, ExpiresAt: at}}}
 	return map[string]any{
-		"health":                  dcvix.Health{Status: "healthy", Protocol: 2, Version: "0.2.0"},
-		"login-request":           dcvix.LoginRequest{UserID: "alice", Password: "p", OTP: "123456", Challenge: "c"},
-		"login-options":           dcvix.LoginOptions{OTP: dcvix.OTPOptional},
-		"servers-response":        dcvix.ServersResponse{Servers: []string{"ws1", dcvix.AllowCustom}},
+		"health":                 dcvix.Health{Status: "healthy", Protocol: 2, Version: "0.2.0"},
+		"login-request":          dcvix.LoginRequest{UserID: "alice", Password: "p", OTP: "123456", Challenge: "c"},
+		"login-options":          dcvix.LoginOptions{OTP: dcvix.OTPOptional},
+		"servers-response":       dcvix.ServersResponse{Servers: []string{"ws1", dcvix.AllowCustom}},
+		"servers-response-empty": dcvix.ServersResponse{Servers: []string{}, Reason: "r"},
+		"policy-access": dcvix.PolicyAccess{
+			User: "alice", Groups: []string{"cad"}, Entries: []string{"e"}, Admin: []string{"e"}, Custom: []string{"e"},
+			Hosts: []dcvix.PolicyHost{{Name: "ws1", From: "e", Agents: []dcvix.Hostname{"ws1.lab"}}, {Name: "ws2", From: "e", Agents: []dcvix.Hostname{}}, {Name: "ws3", From: "e"}},
+			Pools: []dcvix.PolicyPool{{ID: "cad", From: "e", Hosts: []string{"ws2"}, Strategy: "pack", Require: []string{"gpu"}}},
+		},
 		"create-session-request":  dcvix.CreateSessionRequest{ServerID: "ws1", SessionType: "Console", UserID: "alice", SessionID: "s1"},
 		"create-session-response": dcvix.CreateSessionResponse{SessionID: "s1", ServerID: "ws1", SessionType: dcvix.SessionConsole, Reused: true},
 		"connection-token":        dcvix.ConnectionTokenResponse{Token: "t", Host: "ws1", Port: 8443, WebURLPath: "/", SessionID: "s1", ExpiresAt: at},

@@ -43,7 +43,7 @@ func newAnybody(t testing.TB, users ...dcvix.Username) anybody {
 	for _, u := range users {
 		list = append(list, fmt.Sprintf(`{"id":%q,"workstations":["ALLOW_CUSTOM"]}`, u))
 	}
-	rules, err := session.ParseRules(session.PolicyFiles{Users: []byte("[" + strings.Join(list, ",") + "]")})
+	rules, err := session.ParseRules(session.PolicyFiles{Users: []byte("[" + strings.Join(list, ",") + "]"), Pools: []byte("[]")})
 	require.NoError(t, err)
 	return anybody{rules}
 }

@@ -69,7 +69,7 @@ func TestAFullPoolIsA409ThatCountsTheReasons(t *testing.T) {
 	r := alice.post(t, dcvix.PathUserSessions, dcvix.CreateSessionRequest{PoolID: "gpu", SessionType: "console"})
 
 	assert.Equal(t, http.StatusConflict, r.status)
-	assert.Equal(t, "No host of the pool gpu is free: 1 in use, 1 in maintenance. Try again later.", r.body)
+	assert.Equal(t, "No host of the pool is free (1 in use, 1 in maintenance): try again later.", r.body)
 	refused := last(t, audit, r)
 	assert.Equal(t, "session.open refused by user alice", said(refused))
 	assert.Equal(t, "console session for alice on pool gpu", refused.New)
@@ -81,7 +81,7 @@ func TestAHostInMaintenanceSaysTheMessage(t *testing.T) {
 	r := loggedIn(t, s, dcvix.PathUserLogin, directorapitest.Alice).
 		post(t, dcvix.PathUserSessions, dcvix.CreateSessionRequest{ServerID: "ws1", SessionType: "console"})
 	assert.Equal(t, http.StatusConflict, r.status)
-	assert.Equal(t, "The host is in maintenance: disk replacement until 14:00. Try another host, or later.", r.body)
+	assert.Equal(t, "The host is in maintenance: disk replacement until 14:00.", r.body)
 }
 
 func TestTheDesktopsOfAUserSayWhatTheyAre(t *testing.T) {
@@ -214,4 +214,17 @@ func TestExplainRefusesInASentence(t *testing.T) {
 			assert.Equal(t, tt.says, r.body)
 		})
 	}
+}
+
+func TestAnAdminSeesWhatIsWrongWithThePolicy(t *testing.T) {
+	s, _, _ := pooled(t)
+	got, err := s.AdminClient().Policy(t.Context())
+	require.NoError(t, err)
+	require.Len(t, got.Problems, 2)
+	assert.Contains(t, got.Problems[0].Suggestion, `Did you mean "ws`)
+	got.Problems[0].Suggestion = ""
+	assert.Equal(t, dcvix.PolicyProblem{
+		File: "users.json", Line: 1, Entry: `user "bob"`, Problem: `has the workstation "ws9", which no registered agent is`,
+	}, got.Problems[0])
+	assert.Equal(t, "pools.json", got.Problems[1].File)
 }

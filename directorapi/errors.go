@@ -60,8 +60,11 @@ func faultOf(err error) fault {
 	if taken := (*session.NameTakenError)(nil); errors.As(err, &taken) {
 		return nameTaken(taken)
 	}
-	if why, ok := hostFault(err); ok {
-		return why
+	if drained := (*session.MaintenanceError)(nil); errors.As(err, &drained) {
+		return fault{http.StatusConflict, dcvix.CodeConflict, drained.Sentence()}
+	}
+	if full := (*session.NoCapacityError)(nil); errors.As(err, &full) {
+		return fault{http.StatusConflict, dcvix.CodeConflict, "No host of the pool is free (" + full.Reasons() + "): try again later."}
 	}
 	if early := (*auth.ThrottledError)(nil); errors.As(err, &early) {
 		detail := fmt.Sprintf("Too many logins failed: wait %d s, then try again.", seconds(early.RetryAfter))
@@ -90,17 +93,6 @@ func nameTaken(e *session.NameTakenError) fault {
 	return fault{http.StatusConflict, dcvix.CodeConflict, fmt.Sprintf("The registered agent %s has this name (key %s, %s), and this one is another (key %s, %s): "+
 		"compare both, then approve with replace, or revoke one.",
 		e.Holds.Hostname, ca.Fingerprint(e.Holds.KeyHash), seen(e.Holds), ca.Fingerprint(e.Asks.KeyHash), seen(e.Asks))}
-}
-
-// hostFault says why a session cannot be had where it was asked for.
-func hostFault(err error) (fault, bool) {
-	if none := (*session.NoCapacityError)(nil); errors.As(err, &none) {
-		return fault{http.StatusConflict, dcvix.CodeConflict, none.Sentence() + " Try again later."}, true
-	}
-	if away := (*session.MaintenanceError)(nil); errors.As(err, &away) {
-		return fault{http.StatusConflict, dcvix.CodeConflict, away.Sentence() + " Try another host, or later."}, true
-	}
-	return fault{}, false
 }
 
 type row struct {
@@ -143,9 +135,9 @@ func table() []row {
 		{session.ErrNoKey, fault{http.StatusConflict, dcvix.CodeConflict, "This agent's key is not known, so it stays revoked: let the host ask anew under a new GUID."}},
 		{session.ErrConsoleTaken, fault{http.StatusConflict, dcvix.CodeConflict, "The host's console is in use by somebody else: try another host."}},
 		{session.ErrOtherType, fault{http.StatusConflict, dcvix.CodeConflict, "The host runs sessions of the other type: try that type or another host."}},
-		{session.ErrNoVirtual, fault{http.StatusConflict, dcvix.CodeConflict, "The host has no virtual sessions, its system is not Linux: ask for a console."}},
-		{session.ErrClosing, fault{http.StatusConflict, dcvix.CodeConflict, "The session is just being closed: try again in a moment."}},
 		{session.ErrIDTaken, fault{http.StatusConflict, dcvix.CodeConflict, "The host has a session of this id: choose another."}},
+		{session.ErrNoVirtual, fault{http.StatusConflict, dcvix.CodeConflict, "The host has no virtual sessions: ask for a console."}},
+		{session.ErrClosing, fault{http.StatusConflict, dcvix.CodeConflict, "The session is just being closed: try again in a moment."}},
 		{session.ErrAmbiguous, fault{http.StatusConflict, dcvix.CodeConflict, "Several hosts have a session of this id: say which with serverId."}},
 		{session.ErrNoCapacity, fault{http.StatusConflict, dcvix.CodeConflict, "No host is free: try again later."}},
 		{session.ErrConflict, fault{http.StatusConflict, dcvix.CodeConflict, "This is not possible as things are: look again and retry."}},

@@ -132,7 +132,8 @@ func TestWhatAUserMayName(t *testing.T) {
 	for user, want := range map[string]string{
 		directorapitest.Alice:   `{"servers":["ws2","WS1","g1","g2","c1"]}`,
 		directorapitest.Bob:     `{"servers":["ws9","ALLOW_CUSTOM"]}`,
-		directorapitest.Mallory: `{"servers":[]}`,
+		directorapitest.Mallory: `{"servers":[],"reason":"The policy names neither you nor a group of yours: ask an administrator for a workstation."}`,
+		directorapitest.Root:    `{"servers":[],"reason":"The policy gives you no workstation: ask an administrator for one."}`,
 	} {
 		r := loggedIn(t, s, dcvix.PathUserLogin, user).get(t, dcvix.PathUserServers)
 		assert.JSONEq(t, want, r.body, user)

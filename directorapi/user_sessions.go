@@ -18,7 +18,19 @@ func (s *Server) userServers(c echo.Context) error {
 	if access.Custom {
 		names = append(names, dcvix.AllowCustom)
 	}
-	return ok(c, dcvix.ServersResponse{Servers: names})
+	return ok(c, dcvix.ServersResponse{Servers: names, Reason: whyEmpty(access)})
+}
+
+// whyEmpty says why the policy lets a user open nothing; "" when it does.
+func whyEmpty(a session.Access) string {
+	switch {
+	case len(a.Hosts) > 0 || a.Custom:
+		return ""
+	case !a.Known:
+		return "The policy names neither you nor a group of yours: ask an administrator for a workstation."
+	default:
+		return "The policy gives you no workstation: ask an administrator for one."
+	}
 }
 
 func (s *Server) userSessions(c echo.Context) error {

@@ -31,9 +31,9 @@ const (
 	AuditAgentCertify    AuditAction = "agent.certify"     // a certificate was asked for by a registered agent
 	AuditAgentReport     AuditAction = "agent.report"      // refused; reports that are taken in are not on record
 	AuditAgentRenameWish AuditAction = "agent.rename-wish" // an agent asks for another name
-	AuditHostDrain       AuditAction = "host.drain"        // by an admin: no new sessions on a host
-	AuditHostUndrain     AuditAction = "host.undrain"      // by an admin
 	AuditAgentForget     AuditAction = "agent.forget"      // an agent was deleted for its age
+	AuditHostDrain       AuditAction = "host.drain"        // a host gets no new sessions, by an admin
+	AuditHostUndrain     AuditAction = "host.undrain"      // by an admin
 	AuditPolicyReload    AuditAction = "policy.reload"
 	AuditForgetDenial    AuditAction = "agent.forget-denial" // by an admin
 	AuditServerRenewed   AuditAction = "ca.server-renewed"   // the director's own certificate, for its age or its names

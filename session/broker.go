@@ -29,7 +29,8 @@ type Config struct {
 	Policy Policy
 
 	Audit             AuditLog                // where it goes on record which agents were forgotten for their age; nil means nowhere
-	Placer            Placer                  // for pools that name no strategy; nil means the one of [LeastLoaded]
+	Strategy          string                  // of pools that name none, one of [Strategies]; "" means [LeastLoaded]
+	Placer            Placer                  // for pools that name no strategy, in the place of Strategy; nil means none
 	Reserved          func() []dcvix.Hostname // names no agent may have now: the director's own; for concurrent use; nil means none
 	RegistrationToken string                  // what an unknown agent must show; "" means nothing
 	PendingMax        int                     // agents that may wait for approval; 0 means 10,000
@@ -94,9 +95,6 @@ type Broker struct {
 	candidates  []*Candidate
 	lastPlaced  map[string]dcvix.Hostname // by id of the pool
 
-	started   chan struct{} // closed when all hosts were asked at the start
-	startOnce sync.Once
-
 	dropping sync.RWMutex
 	droppers []AgentDropper
 }
@@ -107,8 +105,11 @@ func Open(ctx context.Context, cfg Config) (*Broker, error) {
 	if cfg.Store == nil || cfg.Agents == nil || cfg.Policy == nil {
 		return nil, errors.New("session: Config needs Store, Agents and Policy")
 	}
+	if _, err := NewPlacer(cfg.Strategy); err != nil {
+		return nil, fmt.Errorf("session: Config.Strategy: %w", err)
+	}
 	cfg.setDefaults()
-	b := &Broker{cfg: cfg, lastPlaced: make(map[string]dcvix.Hostname), started: make(chan struct{})}
+	b := &Broker{cfg: cfg, lastPlaced: make(map[string]dcvix.Hostname)}
 	b.fleet = newFleet(cfg.MaxAge, cfg.ActDeadline, b.feed.publish)
 	if d, ok := cfg.Agents.(AgentDropper); ok {
 		b.droppers = append(b.droppers, d)
@@ -136,10 +137,7 @@ func Open(ctx context.Context, cfg Config) (*Broker, error) {
 // returns nil.
 func (b *Broker) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
-	wg.Go(func() {
-		b.askAll(ctx)
-		b.startOnce.Do(func() { close(b.started) })
-	})
+	wg.Go(func() { b.askAll(ctx) })
 	wg.Go(func() { b.endLeftovers(ctx) })
 	wg.Go(func() { b.watchPolicy(ctx) })
 	defer wg.Wait()

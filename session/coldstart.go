@@ -58,6 +58,14 @@ func (q *asks) heard(id dcvix.AgentID) {
 	}
 }
 
+// allHeard says whether every host that was registered at the start has reported
+// since, or was asked in vain.
+func (q *asks) allHeard() bool {
+	q.mu.RLock()
+	defer q.mu.RUnlock()
+	return len(q.cold) == 0
+}
+
 func (q *asks) isCold(id dcvix.AgentID) bool {
 	q.mu.RLock()
 	defer q.mu.RUnlock()

@@ -61,16 +61,9 @@ func (b *Broker) Explain(ctx context.Context, who Actor, req OpenRequest) (Expla
 		}
 	}
 	if pool.Strategy != "" || b.cfg.Placer == nil {
-		e.Strategy = orLeastLoaded(pool.Strategy)
+		e.Strategy = b.strategy(pool)
 	}
 	return e, nil
-}
-
-func orLeastLoaded(strategy string) string {
-	if _, err := NewPlacer(strategy); err != nil || strategy == "" {
-		return LeastLoaded
-	}
-	return strategy
 }
 
 // explainHost explains a session on one host, which needs no choice.

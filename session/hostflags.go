@@ -20,11 +20,13 @@ type HostFlags struct {
 }
 
 // sentence says it to people.
-func (f HostFlags) sentence() string {
-	if f.Message == "" {
-		return "It is in maintenance."
+func (f HostFlags) sentence() string { return inMaintenance("It", f.Message) }
+
+func inMaintenance(what, message string) string {
+	if message == "" {
+		return what + " is in maintenance."
 	}
-	return "It is in maintenance: " + strings.TrimSuffix(f.Message, ".") + "."
+	return what + " is in maintenance: " + strings.TrimSuffix(message, ".") + "."
 }
 
 // maxMessage is the longest message to people, in characters.

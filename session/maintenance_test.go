@@ -2,6 +2,7 @@ package session_test
 
 import (
 	"errors"
+	"log/slog"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -172,4 +173,14 @@ func TestADesktopThatIsBeingOpenedSaysSo(t *testing.T) {
 		<-done
 		assert.Equal(t, session.DesktopOwn, d.Desktops(as("alice"))[0].State)
 	})
+}
+
+func BenchmarkDesktops(b *testing.B) {
+	d, _ := newPool(b, 200, 1, func(c *session.Config) { c.Logger, c.PendingMax = slog.New(slog.DiscardHandler), 1000 })
+	b.ReportAllocs()
+	for b.Loop() {
+		if got := d.Desktops(as("u1")); len(got) != 201 {
+			b.Fatal(len(got))
+		}
+	}
 }

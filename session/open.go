@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -326,9 +327,14 @@ func (b *Broker) placer(pool Pool) Placer {
 	if pool.Strategy == "" && b.cfg.Placer != nil {
 		return b.cfg.Placer
 	}
-	p, err := NewPlacer(pool.Strategy)
-	if err != nil { // the policy has said so
-		p, _ = NewPlacer("")
+	p, err := NewPlacer(b.strategy(pool))
+	if err != nil { // the policy says so, and passes over it
+		return best(byLoad)
 	}
 	return p
+}
+
+// strategy returns the strategy of a pool.
+func (b *Broker) strategy(pool Pool) string {
+	return cmp.Or(pool.Strategy, b.cfg.Strategy, LeastLoaded)
 }

@@ -111,6 +111,69 @@ func TestAChangedPolicyCountsWithin5Seconds(t *testing.T) {
 	})
 }
 
+func TestRulesForGroupsComeAndGoWithTheirFile(t *testing.T) {
+	withPolicy(t, func(p *policyFolder) {
+		assert.NoFileExists(t, filepath.Join(p.dir, session.GroupsFile), "nobody needs it")
+		hosts := func() []string {
+			synctest.Wait()
+			return p.Rules().Access("nobody", []string{"staff"}).Hosts
+		}
+		p.write(session.GroupsFile, `[{"id":"staff","workstations":["ws9"]}]`)
+		time.Sleep(within)
+		assert.Equal(t, []string{"ws9"}, hosts())
+		p.write(session.GroupsFile, "")
+		time.Sleep(within)
+		assert.Equal(t, []string{"ws9"}, hosts())
+		assert.Equal(t, 1, p.logged("groups.json is empty: write []"))
+		require.NoError(t, os.Remove(filepath.Join(p.dir, session.GroupsFile)))
+		time.Sleep(within)
+		assert.Empty(t, hosts())
+	})
+}
+
+// Two files are written one after the other; between them the policy would have a
+// problem, and somebody too much or too little.
+func TestAPolicyCountsOnceItsWritersAreDone(t *testing.T) {
+	withPolicy(t, func(p *policyFolder) {
+		p.write(session.UsersFile, `[{"id":"alice","pools":["cad"]}]`)
+		time.Sleep(time.Second)
+		assert.Equal(t, []string{"ws1"}, p.hosts())
+		p.write(session.PoolsFile, `[{"id":"cad","workstations":["ws2"]}]`)
+		time.Sleep(within)
+		assert.Equal(t, []string{"ws2"}, p.hosts())
+		assert.Zero(t, p.logged("problem in the policy"))
+		assert.Equal(t, 1, p.logged("policy reloaded"))
+
+		for i := range 20 { // somebody never stops
+			p.write(session.PoolsFile, strings.Repeat(" ", i)+`[{"id":"cad","workstations":["ws3"]}]`)
+			time.Sleep(time.Second)
+			if time.Duration(i+1)*time.Second >= within {
+				assert.Equal(t, []string{"ws3"}, p.hosts(), i)
+			}
+		}
+	})
+}
+
+func TestManyProblemsAreCounted(t *testing.T) {
+	withPolicy(t, func(p *policyFolder) {
+		p.write(session.UsersFile, `[{"id":"alice","workstations":["ws1"],"pools":[`+strings.Repeat(`"x",`, 99)+`"x"]}]`)
+		time.Sleep(within)
+		assert.Equal(t, []string{"ws1"}, p.hosts())
+		assert.Equal(t, 20, p.logged(`msg="problem in the policy"`))
+		assert.Equal(t, 1, p.logged("more problems in the policy: dcvix-director policy check lists them\" problems=80"))
+	})
+}
+
+func TestThePolicyOfAFolderComparesUsersAsItIsTold(t *testing.T) {
+	for fold, known := range map[bool]bool{false: false, true: true} {
+		dir := t.TempDir()
+		require.NoError(t, os.WriteFile(filepath.Join(dir, session.UsersFile), []byte(`[{"id":"Alice"}]`), 0o600))
+		p, err := session.OpenPolicyDir(t.Context(), session.PolicyDirConfig{Dir: dir, FoldUserCase: fold})
+		require.NoError(t, err)
+		assert.Equal(t, known, p.Rules().Access("aLICE", nil).Known)
+	}
+}
+
 func TestTheLastGoodPolicyStays(t *testing.T) {
 	withPolicy(t, func(p *policyFolder) {
 		for name, content := range map[string]string{

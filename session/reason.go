@@ -125,10 +125,8 @@ func (e *MaintenanceError) Error() string {
 	return ErrMaintenance.Error() + ": " + e.Message
 }
 
-// Sentence says it to the user who asked.
-func (e *MaintenanceError) Sentence() string {
-	return strings.Replace(HostFlags{Message: e.Message}.sentence(), "It", "The host", 1)
-}
+// Sentence says it to people.
+func (e *MaintenanceError) Sentence() string { return inMaintenance("The host", e.Message) }
 
 // Unwrap returns [ErrMaintenance].
 func (e *MaintenanceError) Unwrap() error { return ErrMaintenance }
@@ -140,17 +138,14 @@ type NoCapacityError struct {
 	Counts map[ReasonCode]int
 }
 
-// Error returns the counts, the largest first.
+// Error returns the pool and the reasons.
 func (e *NoCapacityError) Error() string {
-	return fmt.Sprintf("pool %q: %v: %s", e.Pool, ErrNoCapacity, e.counts())
+	return fmt.Sprintf("pool %q: %v: %s", e.Pool, ErrNoCapacity, e.Reasons())
 }
 
-// Sentence says it to the user who asked.
-func (e *NoCapacityError) Sentence() string {
-	return fmt.Sprintf("No host of the pool %s is free: %s.", e.Pool, e.counts())
-}
-
-func (e *NoCapacityError) counts() string {
+// Reasons returns the counts in words, the largest first, such as "48 in use, 2 in
+// maintenance".
+func (e *NoCapacityError) Reasons() string {
 	codes := slices.SortedFunc(maps.Keys(e.Counts), func(a, b ReasonCode) int {
 		if d := e.Counts[b] - e.Counts[a]; d != 0 {
 			return d

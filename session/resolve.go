@@ -106,33 +106,16 @@ func (b *Broker) locateID(ctx context.Context, id dcvix.SessionID, known bool) [
 	tick := time.NewTicker(locateEvery)
 	defer tick.Stop()
 	for {
-		last := b.hostsAsked() || ctx.Err() != nil
+		last := b.asks.allHeard() || ctx.Err() != nil
 		found := b.fleet.offering(id)
 		if last || known || len(found) > 0 && Unique(id) {
 			return found
 		}
 		select {
-		case <-b.started:
 		case <-ctx.Done():
 		case <-tick.C:
 		}
 	}
-}
-
-// hostsAsked says whether every registered host has reported, or was asked in vain
-// at the start.
-func (b *Broker) hostsAsked() bool {
-	select {
-	case <-b.started:
-		return true
-	default:
-	}
-	b.register.mu.RLock()
-	registered := b.register.agents.counts[dcvix.AgentRegistered]
-	b.register.mu.RUnlock()
-	b.fleet.mu.RLock()
-	defer b.fleet.mu.RUnlock()
-	return len(b.fleet.hosts) >= registered
 }
 
 // offering returns where sessions of that id can be entered.

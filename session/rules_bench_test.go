@@ -2,9 +2,13 @@ package session_test
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/dcvix/dcvix"
@@ -85,4 +89,38 @@ func BenchmarkHostProblems(b *testing.B) {
 	for b.Loop() {
 		rules.HostProblems(session.NewHostNames(agents))
 	}
+}
+
+// BenchmarkAccessDuringReloads is of readers while the policy is read again without
+// end; the longest of them is told too.
+func BenchmarkAccessDuringReloads(b *testing.B) {
+	files, dir := largePolicy(), b.TempDir()
+	for name, data := range map[string][]byte{session.UsersFile: files.Users, session.PoolsFile: files.Pools, session.GroupsFile: files.Groups} {
+		require.NoError(b, os.WriteFile(filepath.Join(dir, name), data, 0o600))
+	}
+	p, err := session.OpenPolicyDir(b.Context(), session.PolicyDirConfig{Dir: dir})
+	require.NoError(b, err)
+	stop, reloads := make(chan struct{}), make(chan int)
+	go func() {
+		n := 0
+		defer func() { reloads <- n }()
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				assert.NoError(b, p.Reload(b.Context()))
+				n++
+			}
+		}
+	}()
+	var longest time.Duration
+	for b.Loop() {
+		begin := time.Now()
+		p.Rules().Access("user9499", nil)
+		longest = max(longest, time.Since(begin))
+	}
+	close(stop)
+	b.ReportMetric(float64(<-reloads), "reloads")
+	b.ReportMetric(float64(longest.Microseconds()), "longest-µs")
 }

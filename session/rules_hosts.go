@@ -90,6 +90,7 @@ func (r *Rules) HostProblems(registered *HostNames) []Problem {
 		}
 		all = append(all, p)
 	}
+	sortProblems(all)
 	return all
 }
 

@@ -18,28 +18,32 @@ type PolicyFiles struct {
 	FoldUserCase         bool   // names of users and groups compare without case
 }
 
-// ParseRules reads a policy. A file that cannot be understood is an error that
-// names file and line; anything less is one of the Problems: duplicates, of which
+// ParseRules reads a policy. A file that cannot be understood is a [*PolicyError]
+// that names file and line; anything less is one of the Problems: duplicates, of which
 // the first counts, names of pools that nobody knows, pools that hold themselves,
 // keys that mean nothing.
 func ParseRules(files PolicyFiles) (*Rules, error) {
-	users, userProblems, userErr := readEntries(UsersFile, files.Users)
-	pools, poolProblems, poolErr := readEntries(PoolsFile, files.Pools)
-	groups, groupProblems, groupErr := readEntries(GroupsFile, files.Groups)
-	if err := errors.Join(userErr, poolErr, groupErr); err != nil {
-		return nil, err
+	var lists [3][]entry
+	var problems []Problem
+	var refused PolicyError
+	for i, data := range [...][]byte{files.Users, files.Pools, files.Groups} {
+		list, found, err := readEntries(policyNames[i], data)
+		if fatal := (*PolicyError)(nil); errors.As(err, &fatal) {
+			refused.Problems = append(refused.Problems, fatal.Problems...)
+		}
+		lists[i], problems = list, append(problems, found...)
+	}
+	if len(refused.Problems) > 0 {
+		return nil, &refused
 	}
 	p := &rulesParser{
-		Rules: &Rules{fold: files.FoldUserCase, Problems: slices.Concat(userProblems, poolProblems, groupProblems)},
-		known: make(map[dcvix.Hostname]int), byID: make(map[string]*pool, len(pools)),
+		Rules: &Rules{fold: files.FoldUserCase, Problems: problems},
+		known: make(map[dcvix.Hostname]int), byID: make(map[string]*pool, len(lists[1])),
 	}
-	p.readPools(pools)
-	p.users = p.grantsIn(users)
-	p.groups = p.grantsIn(groups)
-	slices.SortStableFunc(p.Problems, func(a, b Problem) int {
-		order := []string{UsersFile, PoolsFile, GroupsFile}
-		return cmp.Or(slices.Index(order, a.File)-slices.Index(order, b.File), a.Line-b.Line)
-	})
+	p.readPools(lists[1])
+	p.users = p.grantsIn(lists[0])
+	p.groups = p.grantsIn(lists[2])
+	sortProblems(p.Problems)
 	return p.Rules, nil
 }
 

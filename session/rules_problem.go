@@ -1,9 +1,12 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
+	"strings"
 
 	"github.com/dcvix/dcvix/internal/nearest"
 )
@@ -24,6 +27,27 @@ func (p Problem) String() string { return p.Sentence() + ". " + p.Suggestion }
 // Sentence returns the Problem without what to do about it.
 func (p Problem) Sentence() string {
 	return fmt.Sprintf("%s:%d: %s %s", p.File, p.Line, p.Entry, p.Text)
+}
+
+// sortProblems puts problems in the order of the files and lines.
+func sortProblems(problems []Problem) {
+	slices.SortStableFunc(problems, func(a, b Problem) int {
+		return cmp.Or(slices.Index(policyNames[:], a.File)-slices.Index(policyNames[:], b.File), a.Line-b.Line)
+	})
+}
+
+// A PolicyError says why files cannot be understood at all: one Problem for each.
+type PolicyError struct{ Problems []Problem }
+
+func refuse(p Problem) error { return &PolicyError{[]Problem{p}} }
+
+// Error returns each Problem in a line.
+func (e *PolicyError) Error() string {
+	lines := make([]string, len(e.Problems))
+	for i, p := range e.Problems {
+		lines[i] = p.String()
+	}
+	return strings.Join(lines, "\n")
 }
 
 // maxLogged bounds how many problems of one policy are logged.

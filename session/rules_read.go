@@ -17,14 +17,14 @@ type entry struct {
 	id           string
 	otherID      string // in the other spelling of the key
 	admin        bool
-	workstations []word
-	pools        []word
-	strategy     word
-	require      []word
+	workstations []written
+	pools        []written
+	strategy     written
+	require      []written
 }
 
-// A word is a string in a file.
-type word struct {
+// A written string is one in a file.
+type written struct {
 	text string
 	line int
 }
@@ -48,6 +48,8 @@ const (
 	theFile = "the file"
 	anEntry = "an entry"
 )
+
+const seeDocs = "The documentation of the policy files shows their form."
 
 // A policyReader reads one file. What encoding/json says of tokens and offsets is
 // all it knows of JSON.
@@ -80,11 +82,11 @@ func readEntries(file string, data []byte) ([]entry, []Problem, error) {
 func notJSON(file string, data []byte) error {
 	var whole json.RawMessage
 	err := json.Unmarshal(data, &whole)
-	at := place{file, 1}
+	line := 1
 	if syntax := (*json.SyntaxError)(nil); errors.As(err, &syntax) {
-		at.line += bytes.Count(data[:min(len(data), max(int(syntax.Offset)-1, 0))], []byte("\n"))
+		line += bytes.Count(data[:min(len(data), max(int(syntax.Offset)-1, 0))], []byte("\n"))
 	}
-	return fmt.Errorf("%s: not JSON: %w: correct it; the documentation of the policy files has examples", at, err)
+	return refuse(Problem{File: file, Line: line, Entry: theFile, Text: fmt.Sprintf("is not JSON: %v", err), Suggestion: seeDocs})
 }
 
 // checkEncoding notes where a file is not UTF-8, whose names will match nobody's.
@@ -106,7 +108,7 @@ func (r *policyReader) checkEncoding() {
 func (r *policyReader) next() (json.Token, error) {
 	token, err := r.dec.Token()
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", place{r.file, r.line}, err)
+		return nil, refuse(Problem{File: r.file, Line: r.line, Entry: theFile, Text: fmt.Sprintf("is not JSON: %v", err), Suggestion: seeDocs})
 	}
 	end := int(r.dec.InputOffset())
 	r.line += bytes.Count(r.data[r.at:end], []byte("\n"))
@@ -132,7 +134,7 @@ func (r *policyReader) wrong(what string, token json.Token) error {
 	if what != theFile && what != anEntry {
 		what = fmt.Sprintf("%.80q", what)
 	}
-	return fmt.Errorf("%s: %s cannot be %s: see the documentation of the policy files", place{r.file, r.line}, what, kind)
+	return refuse(Problem{File: r.file, Line: r.line, Entry: what, Text: "cannot be " + kind, Suggestion: seeDocs})
 }
 
 // open takes the beginning of a list or an object. It says false for null, which
@@ -249,18 +251,18 @@ func (r *policyReader) yes(what string) (bool, error) {
 	return yes, nil
 }
 
-func (r *policyReader) list(what string) ([]word, error) {
+func (r *policyReader) list(what string) ([]written, error) {
 	some, err := r.open(what, '[')
 	if err != nil || !some {
 		return nil, err
 	}
-	var all []word
+	var all []written
 	for r.dec.More() {
 		text, err := r.text(what)
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, word{text, r.line})
+		all = append(all, written{text, r.line})
 	}
 	_, err = r.next()
 	return all, err

@@ -150,9 +150,9 @@ func TestRules(t *testing.T) {
 
 func TestFilesThatAreNotUnderstoodAreNamedWithTheLine(t *testing.T) {
 	tests := map[string]struct{ users, pools, says string }{
-		"a comma too many":            {users: "[\n  {\"id\":\"a\"},\n]\n", says: "users.json:3: not JSON"},
-		"cut off":                     {users: "[\n  {\"id\":\"a\",\n   \"workst", says: "users.json:3: not JSON"},
-		"something after it":          {pools: "[]\n[]\n", says: "pools.json:2: not JSON"},
+		"a comma too many":            {users: "[\n  {\"id\":\"a\"},\n]\n", says: "users.json:3: the file is not JSON"},
+		"cut off":                     {users: "[\n  {\"id\":\"a\",\n   \"workst", says: "users.json:3: the file is not JSON"},
+		"something after it":          {pools: "[]\n[]\n", says: "pools.json:2: the file is not JSON"},
 		"an object":                   {users: "\n{}\n", says: `users.json:2: the file cannot be an object`},
 		"a number for a name":         {users: "[\n{\"id\":\n7}]", says: `users.json:3: "id" cannot be a number`},
 		"a string for a list":         {users: "[\n{\"id\":\"a\",\n\"workstations\":\"ws1\"}]", says: `users.json:3: "workstations" cannot be a string`},

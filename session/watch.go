@@ -34,6 +34,20 @@ const maxEvents = 256
 type feed struct {
 	mu       sync.Mutex
 	watchers map[*watcher]struct{}
+	begin    chan struct{} // says that somebody began to watch
+	once     sync.Once
+}
+
+// begun returns the channel that says that somebody began to watch.
+func (f *feed) begun() chan struct{} {
+	f.once.Do(func() { f.begin = make(chan struct{}, 1) })
+	return f.begin
+}
+
+func (f *feed) watched() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.watchers) > 0
 }
 
 // A watcher is one who watches. There is room for one event more than maxEvents: the
@@ -71,6 +85,10 @@ func (b *Broker) Watch(ctx context.Context) <-chan Event {
 		f.watchers = make(map[*watcher]struct{})
 	}
 	f.watchers[w] = struct{}{}
+	select {
+	case f.begun() <- struct{}{}:
+	default:
+	}
 	context.AfterFunc(ctx, func() {
 		f.mu.Lock()
 		defer f.mu.Unlock()
@@ -81,11 +99,23 @@ func (b *Broker) Watch(ctx context.Context) <-chan Event {
 }
 
 // watchPolicy tells those who watch when the policy has changed, until ctx is done.
+// It looks only while somebody watches.
 func (b *Broker) watchPolicy(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-b.feed.begun():
+		}
+		b.pollPolicy(ctx)
+	}
+}
+
+// pollPolicy looks every second, until nobody watches.
+func (b *Broker) pollPolicy(ctx context.Context) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
-	rules := b.cfg.Policy.Rules()
-	for {
+	for rules := b.cfg.Policy.Rules(); b.feed.watched(); {
 		select {
 		case <-ctx.Done():
 			return

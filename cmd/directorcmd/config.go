@@ -12,6 +12,7 @@ import (
 	"github.com/dcvix/dcvix/auth/token"
 	"github.com/dcvix/dcvix/cmd/internal/inifile"
 	"github.com/dcvix/dcvix/cmd/internal/logging"
+	"github.com/dcvix/dcvix/session"
 	"github.com/dcvix/dcvix/session/auditfile"
 )
 
@@ -37,6 +38,8 @@ type config struct {
 	pendingPerAddress int
 	connectionTTL     time.Duration
 	network           networkConfig
+	replaceConsole    bool
+	strategy          string
 
 	failures int
 	window   time.Duration
@@ -67,6 +70,7 @@ func newConfig(backends map[string]BackendFactory) *config {
 	t.Int(&c.failures, "failures", 5, "how many logins of a user at an address may fail within window before each further one costs a delay; ten times as many of a user at all strange addresses, twenty times as many of all users at one address").Range(1, 1000)
 	t.Duration(&c.window, "window", 10*time.Minute, "in which so many failures are forgotten").Between(time.Second, 24*time.Hour)
 	t.Duration(&c.maxDelay, "max_delay", 30*time.Second, "the longest delay after a failed login; the delays grow from 1s").Between(time.Second, 10*time.Minute)
+	c.set.Section("placement").Enum(&c.strategy, "strategy", session.LeastLoaded, "how a host of a pool is chosen that names no strategy itself", session.Strategies()...)
 	h := c.set.Section("housekeeper")
 	h.Duration(&c.housekeeping, "housekeeper_frequency", 40*time.Second, "how often hosts that fell silent are looked for").Between(time.Second, 24*time.Hour)
 	h.Duration(&c.maxAge, "max_age", 30*time.Second, "silence after which a host is shown as silent; never less than two and a half of its report intervals")
@@ -94,6 +98,7 @@ func (c *config) declareDirector(backends map[string]BackendFactory) {
 	s.List(&c.serverNames, "server_names", "", "further host names and addresses of this director, for its certificate")
 	s.Secret(&c.registrationToken, "registration_token", "", "what an unknown agent must show to be noted at all")
 	s.Int(&c.pendingMax, "pending_max", 10_000, "how many agents may wait for approval").Range(1, 1_000_000)
+	s.Bool(&c.replaceConsole, "replace_automatic_console", true, "whether the console session that a DCV server made by itself may be ended to make room, when nobody is connected to it")
 	s.Int(&c.pendingPerAddress, "pending_per_address", 60, "how many new agents may ask from one address in an hour; not counted when they show the registration_token").Range(1, 1_000_000)
 }
 

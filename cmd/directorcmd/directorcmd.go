@@ -89,6 +89,9 @@ func Run(ctx context.Context, o Options) int {
 	if errors.Is(err, errNotLetIn) {
 		return ExitRefused
 	}
+	if errors.Is(err, errProblems) {
+		return ExitFailure
+	}
 	for line := range strings.SplitSeq(err.Error(), "\n") {
 		_, _ = fmt.Fprintln(o.Stderr, "dcvix-director:", line) // nobody is left to hear of a failure
 	}
@@ -134,6 +137,6 @@ func command(o Options) *cobra.Command {
 	root.PersistentFlags().BoolVar(&s.lenient, "lenient", false, "unknown keys in the configuration are warnings, not errors")
 	root.Flags().StringVar(&writeConfig, "write-config", "", "write a commented default configuration to `file` and end")
 	older.declare(root)
-	root.AddCommand(s.agents(), s.auth(), s.ca(), s.explain())
+	root.AddCommand(s.agents(), s.auth(), s.ca(), s.explain(), s.policy())
 	return root
 }

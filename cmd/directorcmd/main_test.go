@@ -306,7 +306,7 @@ func TestDamagedDataFolderIsRefusedAndLeftAlone(t *testing.T) {
 		},
 		"a register that is none":        {file: "data/agents.db", text: strings.Repeat("no database ", 1000), want: []string{"agents.db is damaged, restore it or move it away for an empty one"}},
 		"a register that is cut":         {file: "data/agents.db", text: "SQLite format 3\x00", want: []string{"agents.db is damaged, restore it or move it away for an empty one"}},
-		"users that are no JSON":         {file: "policydb/users.json", text: "[\n  {\"id\": \"a\"},\n  {\"id\" \"b\"}\n]", want: []string{"users.json:3: not JSON"}},
+		"users that are no JSON":         {file: "policydb/users.json", text: "[\n  {\"id\": \"a\"},\n  {\"id\" \"b\"}\n]", want: []string{"users.json:3: the file is not JSON"}},
 		"users that are no list":         {file: "policydb/users.json", text: `{"id": "a"}`, want: []string{"users.json:1"}},
 		"a CA certificate that is none":  {file: "data/ca.pem", text: "none", want: []string{"ca.pem", "no certificate in PEM"}},
 		"a token key that is none":       {file: "data/token.key", text: secret, want: []string{"token.key", "openssl rand -base64 32"}},

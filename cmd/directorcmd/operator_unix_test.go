@@ -141,6 +141,42 @@ func TestAnAdminNeedsNoBrowser(t *testing.T) {
 	}
 }
 
+func TestARunningDirectorIsAskedForItsPolicyAndItsHosts(t *testing.T) {
+	ws1, ws2, twin := waits(1, "ws1.lab"), waits(2, "ws2.lab"), waits(3, "ws2.annex")
+	path := home(t, conf(t, "fold_user_case = true", ""), ws1, ws2, twin)
+	folder := filepath.Join(filepath.Dir(path), "policydb")
+	setUsers(t, path, `[{"id":"Alice","workstations":["ws1","ws2","ws3"]}]`)
+	start(t, process(t, "--conf", path))
+	done(t, path, "agents", "approve", string(ws1.ID), string(ws2.ID), string(twin.ID))
+
+	assert.Equal(t, `user      alice
+groups    none
+asked     the running director
+entries   user "Alice" (users.json:1)
+admin     no
+any host  no
+
+HOST  AGENT                           FROM
+ws1   ws1.lab                         user "Alice" (users.json:1)
+ws2   one of 2: write the whole name  user "Alice" (users.json:1)
+ws3   none is registered              user "Alice" (users.json:1)
+`, done(t, path, "policy", "show", "--user", "alice"))
+	assert.Contains(t, done(t, path, "policy", "show", "--user", "alice", "--json"), `"agents": []`)
+
+	got := say(t, path, "policy", "check")
+	assert.Equal(t, directorcmd.ExitFailure, got.code)
+	assert.Empty(t, got.stderr)
+	assert.Equal(t, `users.json:1: user "Alice" has the workstation "ws2", which could be ws2.lab or ws2.annex. Write the whole name of one.
+users.json:1: user "Alice" has the workstation "ws3", which no registered agent is. Start an agent there and approve it, or take the name away.
+`, got.stdout)
+
+	elsewhere := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(elsewhere, "users.json"), []byte(`[{"id":"alice","workstations":["ws1","ws2.annex"]}]`), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(elsewhere, "pools.json"), []byte(`[]`), 0o600))
+	assert.Equal(t, "The policy in "+elsewhere+" has no mistakes; its hosts are registered agents.\n", done(t, path, "policy", "check", "--policydb", elsewhere))
+	assert.NoFileExists(t, filepath.Join(folder, "groups.json"))
+}
+
 func TestADenialIsTakenBack(t *testing.T) {
 	for name, runs := range map[string]bool{"a director that runs": true, "no director": false} {
 		t.Run(name, func(t *testing.T) {

@@ -143,6 +143,7 @@ func open(ctx context.Context, c *config, backend auth.Authenticator, logger *sl
 		Names: c.serverNames, PolicyDir: c.policyFolder, FoldUserCase: c.foldUserCase(), TokenKeys: keys,
 		AgentPort: c.agentPort, RegistrationToken: c.registrationToken, PendingMax: c.pendingMax,
 		PendingPerAddress: c.pendingPerAddress, AuditFile: c.auditFile, AuditMaxBytes: c.auditBytes,
+		Placement: c.strategy, KeepAutomaticConsole: !c.replaceConsole,
 		MaxAge: c.maxAge, Housekeeping: c.housekeeping, ConnectionTokenTTL: c.connectionTTL, Logger: logger,
 	}
 	if err := c.network.apply(&opts); err != nil {

@@ -160,7 +160,7 @@ func listed(names []string) string {
 // sayPolicy says what the policy gives a user. A policy that cannot be read is no
 // fault of the login.
 func (c *config) sayPolicy(t trial, who auth.Identity) {
-	rules, err := c.rules(c.policyFolder)
+	rules, err := c.rules()
 	if err != nil {
 		t.say("policy: %v", err)
 		return
@@ -183,9 +183,9 @@ func (c *config) sayPolicy(t trial, who auth.Identity) {
 	}
 }
 
-// rules reads the policy in a folder and makes no file that is not there.
-func (c *config) rules(folder string) (*session.Rules, error) {
-	files, err := session.ReadPolicyFiles(folder, c.foldUserCase())
+// rules reads the policy and makes no file that is not there.
+func (c *config) rules() (*session.Rules, error) {
+	files, err := session.ReadPolicyFiles(c.policyFolder, c.foldUserCase())
 	if err != nil {
 		return nil, err
 	}

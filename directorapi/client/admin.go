@@ -77,6 +77,19 @@ func (c *Client) ForgetDenial(ctx context.Context, id dcvix.AgentID) error {
 	return err
 }
 
+// PolicyAccess returns what the policy gives a user whose login brings these groups,
+// where each part of it comes from, and which registered agents the hosts are. It
+// needs an admin; a director of the 0.1 generation cannot tell.
+func (c *Client) PolicyAccess(ctx context.Context, user dcvix.Username, groups []string) (dcvix.PolicyAccess, error) {
+	pairs := [][2]string{{"user", string(user)}}
+	for _, g := range groups {
+		pairs = append(pairs, [2]string{"group", g})
+	}
+	var access dcvix.PolicyAccess
+	_, err := c.do(ctx, call{method: http.MethodGet, path: query(dcvix.PathAdminPolicyAccess, pairs...), out: &access, new: true})
+	return access, err
+}
+
 // Deny forgets a pending agent. It needs an admin.
 func (c *Client) Deny(ctx context.Context, id dcvix.AgentID) error {
 	return c.act(ctx, id, call{path: dcvix.Path(dcvix.PathAdminAgentDeny, string(id))})
@@ -164,4 +177,12 @@ func moment(t dcvix.Time) string {
 		return ""
 	}
 	return t.UTC().Format(time.RFC3339Nano)
+}
+
+// Policy returns what is wrong with the policy, up to 1,000 mistakes. It needs an
+// admin; a director of the 0.1 generation cannot tell.
+func (c *Client) Policy(ctx context.Context) (dcvix.PolicyResponse, error) {
+	var policy dcvix.PolicyResponse
+	_, err := c.do(ctx, call{method: http.MethodGet, path: dcvix.PathAdminPolicy, out: &policy, new: true})
+	return policy, err
 }

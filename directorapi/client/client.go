@@ -248,7 +248,7 @@ func query(path string, params ...[2]string) string {
 	values := url.Values{}
 	for _, p := range params {
 		if p[1] != "" {
-			values.Set(p[0], p[1])
+			values.Add(p[0], p[1])
 		}
 	}
 	if len(values) == 0 {

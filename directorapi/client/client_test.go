@@ -107,6 +107,8 @@ func TestWhatAnOldDirectorCannotDoIsUnsupported(t *testing.T) {
 	require.ErrorIs(t, err, errors.ErrUnsupported)
 	_, err = c.Denials(t.Context())
 	require.ErrorIs(t, err, errors.ErrUnsupported)
+	_, err = c.PolicyAccess(t.Context(), "alice", nil)
+	require.ErrorIs(t, err, errors.ErrUnsupported)
 	require.ErrorIs(t, c.ForgetDenial(t.Context(), goodGUID), errors.ErrUnsupported)
 	assert.NotContains(t, err.Error(), "<")
 }

@@ -131,6 +131,13 @@ func TestRequestsAreThoseOfTheContract(t *testing.T) {
 			func(ctx context.Context, c *client.Client) error { _, err := c.Denials(ctx); return err },
 			"GET /v1/admin/denials", "",
 		},
+		"what the policy gives": {
+			func(ctx context.Context, c *client.Client) error {
+				_, err := c.PolicyAccess(ctx, "a&b", []string{"cad", "x y"})
+				return err
+			},
+			"GET /v1/admin/policy/access?group=cad&group=x+y&user=a%26b", "",
+		},
 		"a denial that is forgotten": {
 			func(ctx context.Context, c *client.Client) error { return c.ForgetDenial(ctx, goodGUID) },
 			"DELETE /v1/admin/denials/" + goodGUID, "",

@@ -154,7 +154,13 @@ func (p *Policy) Rules() *session.Rules { return p.rules.Load() }
 // Set replaces the policy by the content of users.json and pools.json.
 func (p *Policy) Set(t testing.TB, users, pools string) {
 	t.Helper()
-	p.rules.Store(must(session.ParseRules(session.PolicyFiles{Users: []byte(users), Pools: []byte(pools)}))(t))
+	p.SetFiles(t, session.PolicyFiles{Users: []byte(users), Pools: []byte(pools)})
+}
+
+// SetFiles replaces the policy.
+func (p *Policy) SetFiles(t testing.TB, files session.PolicyFiles) {
+	t.Helper()
+	p.rules.Store(must(session.ParseRules(files))(t))
 }
 
 // ServerTLS returns what the director's listener uses, for one more of a test's own.

@@ -55,9 +55,9 @@ func TestAPolicyThatIsReadAgainByItselfIsOnRecord(t *testing.T) {
 		ran := make(chan error, 1)
 		go func() { ran <- s.Run(ctx) }()
 		overwrite(t, dir, "policydb/users.json", `[{"id":"bob"}]`)
-		time.Sleep(3 * time.Second)
+		time.Sleep(3*time.Second + time.Second/2) // not while the files are looked at, on the second
 		overwrite(t, dir, "policydb/users.json", "[\n\n{]")
-		time.Sleep(10 * time.Second) // looked at every 2 s, refused once
+		time.Sleep(10 * time.Second) // looked at every second, refused once
 		got, err := s.Audit().Read(t.Context(), session.AuditQuery{Action: session.AuditPolicyReload})
 		require.NoError(t, err)
 		require.Len(t, got, 2)

@@ -56,6 +56,9 @@ type Options struct {
 	FoldUserCase bool        // names of users and groups compare without case
 	TokenKeys    []token.Key // the first seals, all open; none means the key in token.key of the director's folder
 
+	Placement            string // strategy of pools that name none; "" means session.LeastLoaded
+	KeepAutomaticConsole bool   // the console that a DCV server made by itself is not ended to make room
+
 	AgentPort          int              // of agents that do not say theirs; 0 means 8446
 	RegistrationToken  string           // what unknown agents must show; "" means nothing
 	PendingMax         int              // agents that may wait for approval; 0 means 10,000
@@ -148,6 +151,7 @@ func (s *Server) open(ctx context.Context, opts Options) error {
 	s.broker, err = session.Open(ctx, session.Config{
 		Store: s.store, Agents: s.caller, Policy: s.policy, Audit: s.audit, Reserved: s.reserved,
 		RegistrationToken: opts.RegistrationToken, PendingMax: opts.PendingMax, PendingPerAddress: opts.PendingPerAddress, UserSettings: opts.UserSettings,
+		Strategy: opts.Placement, KeepAutomaticConsole: opts.KeepAutomaticConsole,
 		MaxAge: opts.MaxAge, Housekeeping: opts.Housekeeping, Now: opts.Now, Logger: s.logger,
 	})
 	if err != nil {
@@ -228,13 +232,16 @@ func (s *Server) ReloadPolicy(ctx context.Context) error {
 	return err
 }
 
-// policyOnRecord puts on record that the policy is another one, or why it is not.
+// policyOnRecord puts on record that the policy is another one, or why it is not,
+// and logs which of its hosts are no registered agents.
 func (s *Server) policyOnRecord(ctx context.Context, failed error) {
 	r := session.AuditRecord{
 		Time: s.now(), Action: session.AuditPolicyReload, Outcome: session.AuditOK, Role: session.AuditDirector, Target: s.policyDir,
 	}
 	if failed != nil {
 		r.Outcome, r.Reason = session.AuditFailed, failed.Error()
+	} else {
+		session.LogProblems(ctx, s.logger, s.policy.Rules().HostProblems(s.broker.HostNames()))
 	}
 	if err := s.audit.Append(context.WithoutCancel(ctx), r); err != nil {
 		s.logger.ErrorContext(ctx, "act not put on record", slog.String("action", string(r.Action)), slog.Any("err", err))

@@ -1,6 +1,7 @@
 package standalone_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/x509"
 	"io/fs"
@@ -29,6 +30,7 @@ import (
 	"github.com/dcvix/dcvix/ca"
 	"github.com/dcvix/dcvix/directorapi/standalone"
 	"github.com/dcvix/dcvix/session"
+	"github.com/dcvix/dcvix/session/sessiontest"
 )
 
 const password = "looking glass"
@@ -351,6 +353,20 @@ func TestPolicyIsReadAgainOnDemandAndTheLastGoodOneStays(t *testing.T) {
 	overwrite(t, dir, "policydb/users.json", "[\n\n{]")
 	require.ErrorContains(t, s.ReloadPolicy(t.Context()), "users.json:3")
 	assert.True(t, s.Broker().Access("bob", nil).Known)
+}
+
+func TestHostsOfThePolicyThatAreNoAgentsAreLoggedWhenItIsReadAgain(t *testing.T) {
+	dir, opts := t.TempDir(), options(t)
+	var log bytes.Buffer
+	opts.Logger = slog.New(slog.NewTextHandler(&log, nil))
+	s := open(t, dir, opts)
+	sessiontest.Join(t, s.Broker(), "ws1.lab")
+	overwrite(t, dir, "policydb/users.json", "[{\"id\":\"bob\",\"workstations\":[\"ws1\",\n\"ws2.lab\"]}]")
+	log.Reset()
+	require.NoError(t, s.ReloadPolicy(t.Context()))
+	assert.Contains(t, log.String(), `users.json:2: user \"bob\" has the workstation \"ws2.lab\", which no registered agent is. Did you mean \"ws1.lab\"?`)
+	assert.Equal(t, 1, strings.Count(log.String(), "problem in the policy"))
+	assert.Len(t, s.Broker().PolicyProblems(), 1)
 }
 
 func TestPolicyFolderAndTokenKeysCanBeElsewhere(t *testing.T) {

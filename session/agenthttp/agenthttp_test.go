@@ -99,10 +99,12 @@ func TestTheCallsAreThoseOfTheContract(t *testing.T) {
 		got = append(got, strings.TrimSpace(strings.Join([]string{r.Method, r.URL.RequestURI(), r.Header.Get("Content-Type"), string(body)}, " ")))
 		assert.Equal(t, dcvix.DirectorCommonName, r.TLS.PeerCertificates[0].Subject.CommonName)
 		assert.True(t, strings.HasPrefix(r.Host, "ws1.localhost:"), r.Host)
-		switch r.Method {
-		case http.MethodPost:
+		switch {
+		case r.URL.Path == dcvix.PathConfig:
+			answers(http.StatusOK, "{}")(w, r)
+		case r.Method == http.MethodPost:
 			answers(http.StatusCreated, `{"sessionID":"s1"}`)(w, r)
-		case http.MethodGet:
+		case r.Method == http.MethodGet:
 			answers(http.StatusOK, `{"sessions":[{"id":"s1"}],"stats":{"hostname":"ws1"},"tags":["linux"],"future":1}`)(w, r)
 		}
 	})
@@ -116,10 +118,12 @@ func TestTheCallsAreThoseOfTheContract(t *testing.T) {
 	assert.Equal(t, []string{"linux"}, update.Tags)
 	assert.Equal(t, dcvix.SessionID("s1"), update.Sessions[0].ID)
 	require.NoError(t, c.CloseSession(t.Context(), h.agent, "alice", "s1"))
+	require.NoError(t, c.SetConfig(t.Context(), h.agent, []dcvix.Setting{{Section: "display", Key: "quality", Value: "(30, 80)"}}))
 
 	assert.Equal(t, []string{
 		`POST /v1/sessions application/json {"userId":"alice","sessionType":"virtual","sessionId":"s1"}`,
 		`GET /v1/stats`, `DELETE /v1/sessions/s1?owner=alice`,
+		`POST /v1/config application/json {"config":[{"section":"display","key":"quality","value":"(30, 80)"}]}`,
 	}, got)
 	assert.EqualValues(t, 1, h.conns.Load(), "one connection serves them all")
 }

@@ -35,6 +35,10 @@ func TestFakeAgentsBehaveAsTheyAreTold(t *testing.T) {
 		assert.Equal(t, f.Sessions("a1"), update.Sessions)
 		assert.Equal(t, "ws1", update.Stats.Hostname)
 
+		setting := dcvix.Setting{Section: "display", Key: "quality", Value: "(30, 80)"}
+		require.NoError(t, f.SetConfig(t.Context(), a, []dcvix.Setting{setting}))
+		assert.Equal(t, []dcvix.Setting{setting}, f.Settings("a1"))
+
 		boom := errors.New("boom")
 		f.Behave("a1", sessiontest.Behaviour{Err: boom, Delay: time.Second})
 		begun := time.Now()
@@ -52,7 +56,7 @@ func TestFakeAgentsBehaveAsTheyAreTold(t *testing.T) {
 		f.Behave("a1", sessiontest.Behaviour{})
 		require.NoError(t, f.CloseSession(t.Context(), a, "alice", "s1"))
 		require.ErrorIs(t, f.CloseSession(t.Context(), a, "alice", "s1"), session.ErrNotFound)
-		assert.Equal(t, sessiontest.Calls{Create: 3, Close: 3, Report: 2}, f.Calls("a1"))
+		assert.Equal(t, sessiontest.Calls{Create: 3, Close: 3, Report: 2, SetConfig: 1}, f.Calls("a1"))
 		assert.Zero(t, f.Calls("a2"), "hosts have nothing in common")
 	})
 }

@@ -475,6 +475,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/admin/policy/access": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Say what the policy gives a user with certain groups, and why */
+        get: operations["policyAccess"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/agent/register": {
         parameters: {
             query?: never;
@@ -576,6 +593,8 @@ export interface components {
         ServersResponse: {
             /** @description Host names; `ALLOW_CUSTOM` lets the caller name any registered host. */
             servers: string[];
+            /** @description Why the list is empty, a sentence; absent when it is not. */
+            reason?: string;
         };
         CreateSessionRequest: {
             /** @description The host, as the list of servers names it. */
@@ -792,6 +811,38 @@ export interface components {
             status: number;
             /** @description Why it was not approved. */
             detail?: string;
+        };
+        PolicyAccess: {
+            user: string;
+            /** @description As they were asked for. */
+            groups: string[];
+            /** @description Entries of the policy that count for the user, each with file and line. */
+            entries: string[];
+            /** @description The entries that make the user an admin; absent when none does. */
+            admin?: string[];
+            /** @description What lets the user name any registered host; absent when nothing does. */
+            custom?: string[];
+            /** @description In the order that the user is shown. */
+            hosts: {
+                /** @description As the policy writes it. */
+                name: string;
+                from: string;
+                /** @description The registered agents that the name could mean; it works when there is one. */
+                agents?: string[];
+            }[];
+            /** @description Those whose members are among the hosts. */
+            pools: {
+                id: string;
+                from: string;
+                hosts: string[];
+                /**
+                 * @description How a host is chosen; absent for the director's default.
+                 * @enum {string}
+                 */
+                strategy?: "least-loaded" | "spread" | "pack" | "round-robin" | "random";
+                /** @description Tags that a host must have to be chosen. */
+                require?: string[];
+            }[];
         };
         /** @description An agent that was sent away less than a day ago. */
         Denial: {
@@ -1693,6 +1744,34 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    policyAccess: {
+        parameters: {
+            query: {
+                user: string;
+                /** @description A group as the user's login brings it; may come again. */
+                group?: string[];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What the user may use by the policy of this moment. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyAccess"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
             default: components["responses"]["Refused"];
         };
     };

@@ -1,0 +1,46 @@
+package dcvix
+
+// A PolicyAccess is what the policy gives a user whose login brought certain
+// groups. Where a part of it comes from is said in words: entry, file and line.
+type PolicyAccess struct {
+	User    Username     `json:"user"`
+	Groups  []string     `json:"groups"`           // as they were asked for
+	Entries []string     `json:"entries"`          // that count for the user; without any, the login leads to an empty list
+	Admin   []string     `json:"admin,omitempty"`  // where it comes from that the user is an admin; empty when the user is none
+	Custom  []string     `json:"custom,omitempty"` // where it comes from that the user may name any registered host; empty when not
+	Hosts   []PolicyHost `json:"hosts"`            // in the order that the user is shown
+	Pools   []PolicyPool `json:"pools"`            // whose members are among the hosts, in the same order
+}
+
+// A PolicyHost is a host that the policy gives.
+type PolicyHost struct {
+	Name string `json:"name"` // as the policy writes it
+	From string `json:"from"`
+	// Agents are the recorded names of the registered agents that the name could
+	// mean: it works when there is one. Absent (nil) when no register was asked.
+	Agents []Hostname `json:"agents,omitzero"`
+}
+
+// A PolicyPool is a pool that the policy gives.
+type PolicyPool struct {
+	ID       string   `json:"id"`
+	From     string   `json:"from"`
+	Hosts    []string `json:"hosts"`
+	Strategy string   `json:"strategy,omitempty"` // absent: the director's default
+	Require  []string `json:"require,omitempty"`  // tags that a host must have
+}
+
+// A PolicyResponse says what is wrong with the policy of this moment.
+type PolicyResponse struct {
+	Problems []PolicyProblem `json:"problems"` // in the order of the files, then the hosts that the register does not bear out
+}
+
+// A PolicyProblem is a mistake in a file of the policy that does not keep the rest
+// from counting.
+type PolicyProblem struct {
+	File       string `json:"file"`       // without its folder
+	Line       int    `json:"line"`       // from 1
+	Entry      string `json:"entry"`      // such as: user "alice"
+	Problem    string `json:"problem"`    // a sentence about the entry without its end
+	Suggestion string `json:"suggestion"` // what to do, a sentence
+}
