@@ -41,7 +41,8 @@ func listen(t *testing.T, c *client.Client) *listener {
 	}()
 	t.Cleanup(func() {
 		cancel()
-		<-l.ended
+		for range l.ended { // until it is closed: the stream may have ended before
+		}
 	})
 	assert.Equal(t, dcvix.EventResync, l.next(t).Kind)
 	return l
