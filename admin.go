@@ -74,4 +74,91 @@ type Server struct {
 	Problems []string  `json:"problems,omitempty"`
 	GPUs     []GPU     `json:"gpus,omitempty"`
 	Licence  *Licence  `json:"licence,omitempty"`
+
+	GUID        AgentID      `json:"guid,omitempty"` // of its agent
+	Version     string       `json:"version,omitempty"`
+	Silent      bool         `json:"silent,omitempty"` // it has not reported for too long; its sessions are unknown
+	Maintenance *Maintenance `json:"maintenance,omitempty"`
+}
+
+// A Maintenance says why a host gets no new sessions.
+type Maintenance struct {
+	Message string   `json:"message"` // for people; may be ""
+	By      Username `json:"by"`      // the admin who decided it
+	Since   Time     `json:"since"`
+}
+
+// A ServerDetail is all that is known of one host. Of one that does not report,
+// the figures are 0 and the sessions none.
+type ServerDetail struct {
+	Server
+
+	Reports bool  `json:"reports"` // also while it is silent; else the director has not heard of it, or not for long
+	Agent   Agent `json:"agent"`
+}
+
+// A DrainRequest is the optional body of what keeps new sessions from a host.
+type DrainRequest struct {
+	Message string `json:"message,omitempty"` // for people; one line of up to 300 characters
+}
+
+// An ExplainRequest asks what would happen if somebody asked for a session, on a
+// host or anywhere in a pool.
+type ExplainRequest struct {
+	UserID      string   `json:"userId"`
+	Groups      []string `json:"groups,omitempty"` // that the user's login would bring
+	ServerID    string   `json:"serverId,omitempty"`
+	PoolID      string   `json:"poolId,omitempty"`
+	SessionType string   `json:"sessionType"`
+}
+
+// An Explanation says which host would be chosen, and why.
+type Explanation struct {
+	Strategy string       `json:"strategy,omitempty"` // of the pool
+	Chosen   Hostname     `json:"chosen,omitempty"`   // "" when no host
+	Hosts    []HostReason `json:"hosts"`              // in the order of the policy
+}
+
+// A HostReason says why a host would be chosen or not.
+type HostReason struct {
+	Name     string   `json:"name"`               // as the policy writes it
+	ServerID Hostname `json:"serverId,omitempty"` // recorded name; "" when no registered agent is meant
+	Code     string   `json:"code"`               // such as "free"; the list grows
+	Reason   string   `json:"reason"`             // one sentence for an admin: it names other users
+	Chosen   bool     `json:"chosen,omitempty"`
+	Load     float64  `json:"load,omitempty"`     // 1 is all that the host has; 0 unless it can take the session
+	Sessions int      `json:"sessions,omitempty"` // likewise
+}
+
+// An AuditResponse is a page of the audit.
+type AuditResponse struct {
+	Records []AuditRecord `json:"records"`       // the newest first
+	Next    Time          `json:"next,omitzero"` // what before is for the next page; never: there is none
+}
+
+// An AuditRecord says who did what, and what came of it.
+type AuditRecord struct {
+	Time      Time   `json:"time"` // to the millisecond
+	Action    string `json:"action"`
+	Outcome   string `json:"outcome"` // "ok", "refused", "failed" or "challenged"
+	Role      string `json:"role,omitempty"`
+	Actor     string `json:"actor,omitempty"` // user name, or an agent's GUID
+	Address   string `json:"address,omitempty"`
+	RequestID string `json:"requestId,omitempty"`
+	Target    string `json:"target,omitempty"`
+	Reason    string `json:"reason,omitempty"`
+	Old       string `json:"old,omitempty"`
+	New       string `json:"new,omitempty"`
+	Count     int    `json:"count,omitempty"` // how many like it this record stands for; 0 means 1
+}
+
+// An AuditQuery says which records of the audit to read. Its zero value asks for
+// the newest of all.
+type AuditQuery struct {
+	Before Time   // only earlier records
+	Since  Time   // only these and later ones
+	Actor  string // "" means everybody, as below
+	Action string
+	Target string
+	Limit  int // about how many, up to 500: records of one moment stay together; 0 means 100
 }

@@ -20,6 +20,7 @@ const (
 	PathLogout              = "/v1/logout"
 	PathUserServers         = "/v1/user/servers"
 	PathUserSessions        = "/v1/user/sessions"
+	PathUserDesktops        = "/v1/user/desktops"
 	PathUserConnectionToken = "/v1/user/connectiontoken"
 	PathUserServerConfig    = "/v1/user/servers/{server}/config"
 	PathAuthTokenVerify     = "/v1/user/authtokenverify" //nolint:gosec // a path, not a credential
@@ -27,6 +28,8 @@ const (
 	PathSessions             = "/v1/sessions"
 	PathSession              = "/v1/sessions/{id}"
 	PathServers              = "/v1/servers"
+	PathServer               = "/v1/servers/{server}"
+	PathEvents               = "/v1/events"
 	PathAdminAgents          = "/v1/admin/agents"
 	PathAdminAgentsApprove   = "/v1/admin/agents/approve"
 	PathAdminAgentApprove    = "/v1/admin/agents/{guid}/approve"
@@ -35,6 +38,11 @@ const (
 	PathAdminAgentReactivate = "/v1/admin/agents/{guid}/reactivate"
 	PathAdminDenials         = "/v1/admin/denials"
 	PathAdminDenial          = "/v1/admin/denials/{guid}"
+	PathAdminServerDrain     = "/v1/admin/servers/{server}/drain"
+	PathAdminServerUndrain   = "/v1/admin/servers/{server}/undrain"
+	PathAdminExplain         = "/v1/admin/explain"
+	PathAdminAudit           = "/v1/admin/audit"
+	PathAdminPolicy          = "/v1/admin/policy"
 	PathAdminPolicyAccess    = "/v1/admin/policy/access"
 )
 

@@ -29,3 +29,18 @@ type PolicyPool struct {
 	Strategy string   `json:"strategy,omitempty"` // absent: the director's default
 	Require  []string `json:"require,omitempty"`  // tags that a host must have
 }
+
+// A PolicyResponse says what is wrong with the policy of this moment.
+type PolicyResponse struct {
+	Problems []PolicyProblem `json:"problems"` // in the order of the files, then the hosts that the register does not bear out
+}
+
+// A PolicyProblem is a mistake in a file of the policy that does not keep the rest
+// from counting.
+type PolicyProblem struct {
+	File       string `json:"file"`       // without its folder
+	Line       int    `json:"line"`       // from 1
+	Entry      string `json:"entry"`      // such as: user "alice"
+	Problem    string `json:"problem"`    // a sentence about the entry without its end
+	Suggestion string `json:"suggestion"` // what to do, a sentence
+}

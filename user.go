@@ -32,10 +32,12 @@ type ServersResponse struct {
 	Reason  string   `json:"reason,omitempty"` // why the list is empty, a sentence
 }
 
-// CreateSessionRequest asks the director for a session. A user's own name comes
-// from the login; UserID and SessionID count for admins alone.
+// CreateSessionRequest asks the director for a session, on a host or anywhere in a
+// pool. A user's own name comes from the login; UserID and SessionID count for
+// admins alone.
 type CreateSessionRequest struct {
 	ServerID    string `json:"serverId,omitempty"`
+	PoolID      string `json:"poolId,omitempty"` // in the place of ServerID
 	SessionType string `json:"sessionType"`
 	UserID      string `json:"userId,omitempty"`
 	SessionID   string `json:"sessionId,omitempty"`
@@ -48,6 +50,34 @@ type CreateSessionResponse struct {
 	SessionType SessionType `json:"sessionType,omitempty"`
 	Reused      bool        `json:"reused,omitempty"` // the user already had it
 }
+
+// DesktopsResponse lists what a user may open.
+type DesktopsResponse struct {
+	Desktops []Desktop `json:"desktops"`         // pools, then hosts, each in the order of the policy
+	Custom   bool      `json:"custom,omitempty"` // the user may name any other host too
+}
+
+// A Desktop is something that a user may open: a host, or a pool of hosts.
+type Desktop struct {
+	Kind     DesktopKind   `json:"kind"`
+	Name     string        `json:"name"`               // what a [CreateSessionRequest] names
+	ServerID Hostname      `json:"serverId,omitempty"` // recorded name of the host; "" for a pool, or when none is registered
+	State    string        `json:"state"`              // such as "ready"; the list grows
+	Detail   string        `json:"detail"`             // one sentence for the user; it names no other user
+	Types    []SessionType `json:"types"`              // that can be had now
+	Sessions []Session     `json:"sessions"`           // the user's own
+	Hosts    int           `json:"hosts"`              // of a pool; 1 for a host
+	Free     int           `json:"free"`               // of the Hosts: those that can take a new session of the user's
+}
+
+// A DesktopKind says what a [Desktop] is.
+type DesktopKind string
+
+// The kinds of desktops.
+const (
+	DesktopHost DesktopKind = "host"
+	DesktopPool DesktopKind = "pool"
+)
 
 // ConnectionTokenResponse is all that a viewer needs. Token is a secret that
 // opens one session for one user. Host, Port and SessionID are those of the DCV

@@ -21,17 +21,13 @@ func (s *Server) listServers(c echo.Context) error {
 	return s.listHosts(c, func(hosts []session.Host) any { // any: as encoding/json
 		servers := make([]dcvix.Server, len(hosts))
 		for i, h := range hosts {
-			servers[i] = dcvix.Server{
-				Stats: h.Stats, AgentIP: h.Address, Tags: h.Tags, LastSeen: dcvix.Time{Time: h.LastSeen},
-				Sessions: h.Sessions, Problems: h.Problems, GPUs: h.GPUs, Licence: h.Licence,
-			}
-			servers[i].Hostname = string(h.Name)
+			servers[i] = serverForAdmin(h)
 		}
 		return servers
 	})
 }
 
-// openSession is for admins: for any user, on any host.
+// openSession is for admins: for any user, on any host or in a pool.
 func (s *Server) openSession(c echo.Context) error {
 	req, err := readJSON[dcvix.CreateSessionRequest](c)
 	if err != nil {
@@ -46,6 +42,6 @@ func (s *Server) openSession(c echo.Context) error {
 		return malformed("The user name has 1 to 256 bytes, no control characters and does not start with \"-\".")
 	}
 	return s.open(c, s.actor(c), session.OpenRequest{
-		Owner: owner, Server: req.ServerID, Type: kind, ID: dcvix.SessionID(req.SessionID),
+		Owner: owner, Server: req.ServerID, Pool: req.PoolID, Type: kind, ID: dcvix.SessionID(req.SessionID),
 	})
 }

@@ -32,7 +32,9 @@ func controlRoutes() map[string]bool {
 		"GET " + dcvix.PathAdminAgents: true, "POST " + dcvix.PathAdminAgentsApprove: true,
 		"POST " + dcvix.PathAdminAgents + guid + "/approve": true, "POST " + dcvix.PathAdminAgents + guid + "/deny": true,
 		"POST " + dcvix.PathAdminAgents + guid + "/revoke": true, "POST " + dcvix.PathAdminAgents + guid + "/reactivate": true,
-		"GET " + dcvix.PathAdminDenials: true, "DELETE " + dcvix.PathAdminDenials + guid: true,
+		"POST /v1/admin/servers" + guid + "/drain": true, "POST /v1/admin/servers" + guid + "/undrain": true,
+		"POST " + dcvix.PathAdminExplain: true,
+		"GET " + dcvix.PathAdminDenials:  true, "DELETE " + dcvix.PathAdminDenials + guid: true,
 		"GET " + dcvix.PathAdminPolicyAccess: true,
 	}
 }

@@ -31,6 +31,9 @@ var (
 	errNoSession   = errors.New("no such session for the gateway")
 	errBadToken    = errors.New("the connection token is not accepted")
 	errElsewhere   = errors.New("the token is for another host than the one that asks")
+	errNotTheirs   = errors.New("the policy gives the user no such pool")
+	errNoAudit     = errors.New("no audit is kept")
+	errStreams     = errors.New("too many streams of events")
 	errNoRecord    = errors.New("the act is not on record")
 )
 
@@ -113,6 +116,9 @@ func table() []row {
 		{errNoSession, fault{http.StatusNotFound, dcvix.CodeNotFound, "There is no such session."}},
 		{errElsewhere, fault{http.StatusForbidden, dcvix.CodeForbidden, "The token is for another host than the one that asks."}},
 		{errBadToken, fault{http.StatusForbidden, dcvix.CodeForbidden, "The token is not accepted."}},
+		{errNotTheirs, fault{http.StatusNotFound, dcvix.CodeNotFound, "The policy gives this user no pool of this id: say one that it gives, or the groups of the user's login."}},
+		{errNoAudit, fault{http.StatusNotFound, dcvix.CodeNotFound, "This director keeps no audit."}},
+		{errStreams, fault{http.StatusTooManyRequests, dcvix.CodeTooMany, "Too many streams of events are open: close a page, or try again in a minute."}},
 		{errTooLarge, fault{http.StatusRequestEntityTooLarge, dcvix.CodeTooLarge, "The request is too large."}},
 		{errCSRName, fault{http.StatusUnauthorized, dcvix.CodeUnauthenticated, "The certificate request names another agent than the GUID."}},
 

@@ -88,7 +88,11 @@ func (c *caller) send(t *testing.T, method, path string, body []byte) reply {
 	resp, err := c.http.Do(req)
 	require.NoError(t, err)
 	defer func() { _ = resp.Body.Close() }()
-	text, err := io.ReadAll(resp.Body)
+	answer := io.Reader(resp.Body)
+	if resp.Header.Get("Content-Type") == "text/event-stream" {
+		answer = io.LimitReader(answer, 1) // it goes on
+	}
+	text, err := io.ReadAll(answer)
 	require.NoError(t, err)
 	conforms(t, req, resp, text)
 	return reply{resp.StatusCode, resp.Header, string(text)}

@@ -43,12 +43,25 @@ func (p *inbound) end() {
 
 type inboundKey struct{}
 
+type stoppingKey struct{}
+
+// stopping returns a channel that is closed when the server of a request is shut
+// down; nil when that is not known. Answers that go on have to end then.
+func stopping(ctx context.Context) <-chan struct{} {
+	stopping, _ := ctx.Value(stoppingKey{}).(<-chan struct{})
+	return stopping
+}
+
 // trackInbound lets handlers find the connection of a request.
 func trackInbound(s *http.Server) {
 	var open sync.Map // of net.Conn to *inbound
+	var once sync.Once
+	stops := make(chan struct{})
+	s.RegisterOnShutdown(func() { once.Do(func() { close(stops) }) })
 	s.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
 		p := &inbound{conn: c}
 		open.Store(c, p)
+		ctx = context.WithValue(ctx, stoppingKey{}, (<-chan struct{})(stops))
 		return context.WithValue(ctx, inboundKey{}, p)
 	}
 	s.ConnState = func(c net.Conn, state http.ConnState) {

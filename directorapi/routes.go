@@ -69,6 +69,7 @@ func routes() []route {
 		{post, dcvix.PathLogout, accessNone, forUsers, "", (*Server).logout},
 
 		{get, dcvix.PathUserServers, accessUser, forUsers, "", (*Server).userServers},
+		{get, dcvix.PathUserDesktops, accessUser, forUsers, "", (*Server).userDesktops},
 		{get, dcvix.PathUserSessions, accessUser, forUsers, "", (*Server).userSessions},
 		{post, dcvix.PathUserSessions, accessUser, forUsers, "", (*Server).openOwnSession},
 		{post, dcvix.PathUserServerConfig, accessUser, forUsers, "", (*Server).setConfig},
@@ -81,6 +82,8 @@ func routes() []route {
 		{post, dcvix.PathSessions, accessAdmin, forUsers, "", (*Server).openSession},
 		{del, dcvix.PathSession, accessUser, forUsers, "", (*Server).closeSession},
 		{get, dcvix.PathServers, accessAdmin, forUsers, "", (*Server).listServers},
+		{get, dcvix.PathServer, accessAdmin, forUsers, "", (*Server).showServer},
+		{get, dcvix.PathEvents, accessUser, forUsers, "", (*Server).streamEvents},
 
 		{get, dcvix.PathAdminAgents, accessAdmin, forAdmins, "", (*Server).listAgents},
 		{post, dcvix.PathAdminAgentsApprove, accessAdmin, forAdmins, session.AuditAgentApprove, (*Server).approveAgents},
@@ -90,6 +93,11 @@ func routes() []route {
 		{post, dcvix.PathAdminAgentReactivate, accessAdmin, forAdmins, session.AuditAgentReactivate, (*Server).reactivateAgent},
 		{get, dcvix.PathAdminDenials, accessAdmin, forAdmins, "", (*Server).listDenials},
 		{del, dcvix.PathAdminDenial, accessAdmin, forAdmins, session.AuditForgetDenial, (*Server).forgetDenial},
+		{post, dcvix.PathAdminServerDrain, accessAdmin, forAdmins, session.AuditHostDrain, (*Server).drain},
+		{post, dcvix.PathAdminServerUndrain, accessAdmin, forAdmins, session.AuditHostUndrain, (*Server).undrain},
+		{post, dcvix.PathAdminExplain, accessAdmin, forAdmins, "", (*Server).explain},
+		{get, dcvix.PathAdminAudit, accessAdmin, forUsers, "", (*Server).readAudit},
+		{get, dcvix.PathAdminPolicy, accessAdmin, forUsers, "", (*Server).policyProblems},
 		{get, dcvix.PathAdminPolicyAccess, accessAdmin, forAdmins, "", (*Server).policyAccess},
 
 		{post, dcvix.PathAgentRegister, accessNone, forAgents, session.AuditAgentRegister, (*Server).registerAgent},

@@ -96,6 +96,9 @@ type Server struct {
 	challenges *challenges
 	view       hostView
 	zippers    sync.Pool // of *gzip.Writer
+
+	auditReaders chan struct{} // one element for each who reads the audit
+	streams      streams
 }
 
 var _ session.AgentDropper = (*Server)(nil)
@@ -133,6 +136,7 @@ func New(cfg Config) (*Server, error) {
 	s := &Server{
 		cfg: cfg, certs: newCertCache(cfg.CA, cfg.Now), cross: http.NewCrossOriginProtection(),
 		challenges: newChallenges(cfg.Tokens, cfg.Now), proxies: cfg.TrustedProxies, gateway: gateway,
+		auditReaders: make(chan struct{}, auditReaders),
 	}
 	for _, part := range []struct {
 		into *http.Handler

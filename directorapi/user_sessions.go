@@ -49,14 +49,46 @@ func (s *Server) openOwnSession(c echo.Context) error {
 	// Whoever the body names, a user asks for a session of their own.
 	who := s.actor(c)
 	who.Admin = false
-	return s.open(c, who, session.OpenRequest{Owner: who.User, Server: req.ServerID, Type: kind})
+	return s.open(c, who, session.OpenRequest{Owner: who.User, Server: req.ServerID, Pool: req.PoolID, Type: kind})
+}
+
+// userDesktops answers by the user's own rights, also an admin's.
+func (s *Server) userDesktops(c echo.Context) error {
+	who := s.actor(c)
+	who.Admin = false
+	return ok(c, s.desktops(who))
+}
+
+func (s *Server) desktops(who session.Actor) dcvix.DesktopsResponse {
+	found := s.cfg.Broker.Desktops(who)
+	answer := dcvix.DesktopsResponse{
+		Desktops: make([]dcvix.Desktop, len(found)), Custom: s.cfg.Broker.Access(who.User, who.Groups).Custom,
+	}
+	for i, d := range found {
+		kind := dcvix.DesktopHost
+		if d.Pool {
+			kind = dcvix.DesktopPool
+		}
+		answer.Desktops[i] = dcvix.Desktop{
+			Kind: kind, Name: d.Name, ServerID: d.Host, State: string(d.State), Detail: d.Detail,
+			Types: d.Types, Sessions: d.Sessions, Hosts: d.Hosts, Free: d.Free,
+		}
+	}
+	return answer
 }
 
 // open opens a session for users and admins alike.
 func (s *Server) open(c echo.Context, who session.Actor, want session.OpenRequest) error {
+	if want.Server != "" && want.Pool != "" {
+		return malformed("The request has serverId and poolId: send one of them.")
+	}
 	opened, err := s.cfg.Broker.Open(c.Request().Context(), who, want)
 	record := s.act(c, session.AuditSessionOpen)
-	record.Target, record.New = string(want.ID), fmt.Sprintf("%s session for %s on %s", want.Type, want.Owner, want.Server)
+	where := want.Server
+	if want.Pool != "" {
+		where = "pool " + want.Pool
+	}
+	record.Target, record.New = string(want.ID), fmt.Sprintf("%s session for %s on %s", want.Type, want.Owner, where)
 	if err == nil {
 		record.Target, record.New = string(opened.ID), fmt.Sprintf("%s session for %s on %s", opened.Type, want.Owner, opened.Server)
 	}

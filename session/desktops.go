@@ -13,6 +13,8 @@ type Desktop struct {
 	Detail   string              // one sentence for the user; it names no other user
 	Sessions []dcvix.Session     // the user's own, of all types, ordered by host and id; never nil
 	Types    []dcvix.SessionType // that Open would answer with a session now; never nil
+	Hosts    int                 // of a pool; 1 for a host
+	Free     int                 // of the Hosts: those that can take a new session, of the type that most can
 }
 
 // A DesktopState is what a desktop is to its user. The list only grows.
@@ -55,7 +57,7 @@ func (b *Broker) Desktops(who Actor) []Desktop {
 
 // desktop judges hosts, as a pool or one alone, for the types of session.
 func (b *Broker) desktop(who Actor, in *hosts, pool Pool) Desktop {
-	d := Desktop{Sessions: make([]dcvix.Session, 0), Types: make([]dcvix.SessionType, 0)}
+	d := Desktop{Sessions: make([]dcvix.Session, 0), Types: make([]dcvix.SessionType, 0), Hosts: len(in.members)}
 	counts := make(map[ReasonCode]int)
 	for _, kind := range []dcvix.SessionType{dcvix.SessionConsole, dcvix.SessionVirtual} {
 		o := &opening{b: b, who: who, req: OpenRequest{Owner: who.User, Type: kind}}
@@ -63,6 +65,7 @@ func (b *Broker) desktop(who Actor, in *hosts, pool Pool) Desktop {
 		w.healthy, w.require = true, pool.Require
 		s := new(survey)
 		b.survey(s, in, w, nil, false)
+		d.Free = max(d.Free, len(s.candidates))
 		if len(s.own)+len(s.candidates) > 0 {
 			d.Types = append(d.Types, kind)
 		}

@@ -64,6 +64,17 @@ func (b *Broker) Hosts() []Host {
 	return b.fleet.Hosts()
 }
 
+// Host returns the host of an agent, and whether it reports; else it has only its
+// name and what was decided about it.
+func (b *Broker) Host(id dcvix.AgentID) (Host, bool) {
+	b.fleet.expire(b.cfg.Now())
+	if h, reports := b.fleet.Host(id); reports {
+		return h, true
+	}
+	a, _ := b.register.get(id)
+	return Host{Agent: id, Name: a.Hostname, Tags: []string{}, Sessions: []dcvix.Session{}, LastSeen: a.LastSeenAt, Flags: b.flags(id)}, false
+}
+
 // Report takes in what a registered agent says about its host. The name it says
 // must be one of its own, else the error wraps [ErrForbidden]; when the agent was
 // revoked since it was authorized, it wraps [ErrRevoked]. A port that the agent

@@ -137,6 +137,6 @@ func command(o Options) *cobra.Command {
 	root.PersistentFlags().BoolVar(&s.lenient, "lenient", false, "unknown keys in the configuration are warnings, not errors")
 	root.Flags().StringVar(&writeConfig, "write-config", "", "write a commented default configuration to `file` and end")
 	older.declare(root)
-	root.AddCommand(s.agents(), s.auth(), s.ca(), s.policy())
+	root.AddCommand(s.agents(), s.auth(), s.ca(), s.explain(), s.policy())
 	return root
 }

@@ -359,3 +359,28 @@ func TestADirectorWithoutASocketServesAllTheSame(t *testing.T) {
 	assert.Equal(t, directorcmd.ExitFailure, got.code)
 	assert.Contains(t, got.sentence(t), "is starting or stopping, or has no control socket, and then its log says why: try again in a moment")
 }
+
+func TestAnAdminIsToldWhyAHostIsNotChosen(t *testing.T) {
+	for name, runs := range map[string]bool{"a director that runs": true, "no director": false} {
+		t.Run(name, func(t *testing.T) {
+			path := home(t, conf(t, "", ""), waits(1, "ws1"))
+			folder := filepath.Join(filepath.Dir(path), "policydb")
+			setUsers(t, path, `[{"id":"alice","workstations":["ws1"],"pools":["gpu"]}]`)
+			require.NoError(t, os.WriteFile(filepath.Join(folder, "pools.json"), []byte(`[{"id":"gpu","workstations":["ws1","ws2"]}]`), 0o600))
+			if runs {
+				start(t, process(t, "--conf", path))
+			}
+			done(t, path, "agents", "approve", "00000001")
+			words := done(t, path, "explain", "--user", "alice", "--pool", "gpu", "--type", "virtual")
+			assert.Regexp(t, `^ +HOST +LOAD +SESSIONS +WHY\n +ws1 +(The director has just started|It was last heard of).*\n`+
+				` +ws2 +No registered agent goes by this name, or more than one\.\nNo host can take the session\. The strategy is least-loaded\.\n$`, words)
+			assert.Contains(t, done(t, path, "explain", "--user", "alice", "--host", "ws2", "--json"), `"code": "not-registered"`)
+			other := say(t, path, "explain", "--user", "bob", "--pool", "gpu")
+			assert.Equal(t, directorcmd.ExitFailure, other.code)
+			assert.Equal(t, "The policy gives this user no pool of this id: say one that it gives, or the groups of the user's login.", other.sentence(t))
+		})
+	}
+	for _, args := range [][]string{{"--pool", "gpu"}, {"--user", "alice"}, {"--user", "alice", "--pool", "a", "--host", "b"}, {"--user", "alice", "--host", "b", "--type", "x"}} {
+		assert.Equal(t, directorcmd.ExitUsage, finish(t, process(t, append([]string{"explain"}, args...)...)).code, args)
+	}
+}

@@ -3,6 +3,8 @@ package client
 import (
 	"context"
 	"net/http"
+	"strconv"
+	"time"
 
 	"github.com/dcvix/dcvix"
 )
@@ -111,4 +113,76 @@ func (c *Client) act(ctx context.Context, id dcvix.AgentID, call call) error {
 	call.method = http.MethodPost
 	_, err := c.do(ctx, call)
 	return err
+}
+
+// Server returns all that is known of one host, by a name of it. It needs an admin;
+// a director of the 0.1 generation cannot tell. The error has code
+// [dcvix.CodeNotFound] when no registered agent has the name.
+func (c *Client) Server(ctx context.Context, host string) (dcvix.ServerDetail, error) {
+	var detail dcvix.ServerDetail
+	if err := checkSegment(host); err != nil {
+		return detail, err
+	}
+	_, err := c.do(ctx, call{method: http.MethodGet, path: dcvix.Path(dcvix.PathServer, host), out: &detail, new: true, things: true})
+	return detail, err
+}
+
+// Drain keeps new sessions from a host. People see the message, one line of up to
+// 300 characters. It needs an admin; a director of the 0.1 generation cannot do it.
+func (c *Client) Drain(ctx context.Context, host, message string) error {
+	return c.onHost(ctx, host, call{path: dcvix.Path(dcvix.PathAdminServerDrain, host), body: dcvix.DrainRequest{Message: message}})
+}
+
+// Undrain lets a host have new sessions again. It needs an admin; a director of the
+// 0.1 generation cannot do it.
+func (c *Client) Undrain(ctx context.Context, host string) error {
+	return c.onHost(ctx, host, call{path: dcvix.Path(dcvix.PathAdminServerUndrain, host)})
+}
+
+func (c *Client) onHost(ctx context.Context, host string, call call) error {
+	if err := checkSegment(host); err != nil {
+		return err
+	}
+	call.method, call.new = http.MethodPost, true
+	_, err := c.do(ctx, call)
+	return err
+}
+
+// Explain says which host somebody would get, and why not the others. It needs an
+// admin; a director of the 0.1 generation cannot tell. The error has code
+// [dcvix.CodeNotFound] when the policy does not give the user the pool.
+func (c *Client) Explain(ctx context.Context, req dcvix.ExplainRequest) (dcvix.Explanation, error) {
+	var e dcvix.Explanation
+	_, err := c.do(ctx, call{method: http.MethodPost, path: dcvix.PathAdminExplain, body: req, out: &e, new: true})
+	return e, err
+}
+
+// Audit returns a page of the audit, the newest records first. It needs an admin; a
+// director of the 0.1 generation cannot tell. The error has code
+// [dcvix.CodeNotFound] when no audit is kept.
+func (c *Client) Audit(ctx context.Context, q dcvix.AuditQuery) (dcvix.AuditResponse, error) {
+	var page dcvix.AuditResponse
+	limit := ""
+	if q.Limit != 0 {
+		limit = strconv.Itoa(q.Limit)
+	}
+	path := query(dcvix.PathAdminAudit, [2]string{"before", moment(q.Before)}, [2]string{"since", moment(q.Since)},
+		[2]string{"actor", q.Actor}, [2]string{"action", q.Action}, [2]string{"target", q.Target}, [2]string{"limit", limit})
+	_, err := c.do(ctx, call{method: http.MethodGet, path: path, out: &page, new: true, things: true})
+	return page, err
+}
+
+func moment(t dcvix.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339Nano)
+}
+
+// Policy returns what is wrong with the policy, up to 1,000 mistakes. It needs an
+// admin; a director of the 0.1 generation cannot tell.
+func (c *Client) Policy(ctx context.Context) (dcvix.PolicyResponse, error) {
+	var policy dcvix.PolicyResponse
+	_, err := c.do(ctx, call{method: http.MethodGet, path: dcvix.PathAdminPolicy, out: &policy, new: true})
+	return policy, err
 }

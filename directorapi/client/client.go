@@ -124,6 +124,7 @@ type call struct {
 	body   any    // any, because it goes to encoding/json; nil means none
 	out    any    // likewise, a pointer; *string takes the text as it is, nil drops it
 	new    bool   // directors of the 0.1 generation do not know it
+	things bool   // a 404 means the thing and not the path, also to a GET
 }
 
 // do sends a call and returns the header of a successful answer.
@@ -201,7 +202,7 @@ func unknownPath(call call, status int, html bool) bool {
 	case http.StatusOK:
 		return html
 	case http.StatusNotFound, http.StatusMethodNotAllowed:
-		return call.method == http.MethodGet
+		return call.method == http.MethodGet && (!call.things || status != http.StatusNotFound)
 	default:
 		return false
 	}

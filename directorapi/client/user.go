@@ -92,6 +92,14 @@ func (c *Client) UserSessions(ctx context.Context) ([]dcvix.Session, error) {
 	return sessions, err
 }
 
+// Desktops returns what the user may open, with what it is just now. A director of
+// the 0.1 generation cannot tell: the error is [errors.ErrUnsupported] then.
+func (c *Client) Desktops(ctx context.Context) (dcvix.DesktopsResponse, error) {
+	var res dcvix.DesktopsResponse
+	_, err := c.do(ctx, call{method: http.MethodGet, path: dcvix.PathUserDesktops, out: &res, new: true})
+	return res, err
+}
+
 // CreateSession asks for a session of the logged-in user, who gets the one that
 // exists already if it is of that type.
 func (c *Client) CreateSession(ctx context.Context, req dcvix.CreateSessionRequest) (dcvix.CreateSessionResponse, error) {

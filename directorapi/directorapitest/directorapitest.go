@@ -69,7 +69,8 @@ type Server struct {
 	Tokens *token.Sealer
 	Policy *Policy
 
-	t testing.TB
+	t    testing.TB
+	pair tls.Certificate
 }
 
 // NewServer starts a director. It runs until the test ends.
@@ -95,19 +96,19 @@ func NewServer(t testing.TB, opts ...Option) *Server {
 	s.Broker = must(session.Open(t.Context(), cfg.broker))(t)
 	cfg.api.Broker = s.Broker
 	s.API = must(directorapi.New(cfg.api))(t)
-	s.serve(pair, logger)
+	s.pair = pair
+	s.serve(logger)
 	t.Cleanup(caller.Close)
 	return s
 }
 
-func (s *Server) serve(pair tls.Certificate, logger *slog.Logger) {
+func (s *Server) serve(logger *slog.Logger) {
 	ln, err := new(net.ListenConfig).Listen(s.t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	s.URL = "https://" + ln.Addr().String()
-	tlsConfig := directorapi.TLSConfig(s.CA, func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return &pair, nil })
-	server := directorapi.HTTPServer(s.API, tlsConfig, logger)
+	server := directorapi.HTTPServer(s.API, s.ServerTLS(), logger)
 	served := make(chan struct{})
 	go func() {
 		defer close(served)
@@ -160,6 +161,11 @@ func (p *Policy) Set(t testing.TB, users, pools string) {
 func (p *Policy) SetFiles(t testing.TB, files session.PolicyFiles) {
 	t.Helper()
 	p.rules.Store(must(session.ParseRules(files))(t))
+}
+
+// ServerTLS returns what the director's listener uses, for one more of a test's own.
+func (s *Server) ServerTLS() *tls.Config {
+	return directorapi.TLSConfig(s.CA, func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return &s.pair, nil })
 }
 
 // TLS returns what a client that knows the director's CA uses.

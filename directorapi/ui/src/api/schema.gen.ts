@@ -147,6 +147,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/user/desktops": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List what the caller may open, with what it is just now
+         * @description By the caller's own rights, also an admin's. Hosts that only `ALLOW_CUSTOM` gives are not listed.
+         */
+        get: operations["desktops"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/user/sessions": {
         parameters: {
             query?: never;
@@ -159,7 +179,9 @@ export interface paths {
         put?: never;
         /**
          * Start a desktop, or find the one that runs
-         * @description A session of the same owner and type on that host is answered again instead of a second one.
+         * @description A session of the same owner and type on that host, or in that pool, is
+         *     answered again instead of a second one. When no host of a pool can take
+         *     the session the answer is 409, whose sentence counts the reasons.
          */
         post: operations["openSession"];
         delete?: never;
@@ -302,6 +324,56 @@ export interface paths {
         };
         /** List the hosts that report, each with its sessions */
         get: operations["servers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/servers/{server}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show all that is known of one host
+         * @description Also of one that does not report; its figures are 0 then and its sessions none.
+         */
+        get: operations["server"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Follow what changes, as server-sent events
+         * @description The stream begins with `resync`, whose data is `{}` and which comes again
+         *     after events were missed, as by a slow reader: look at everything again.
+         *     An admin then gets `changes`, whose data is a Changes and names what to ask
+         *     for. Who is logged in as a user gets `desktops`, whose data is a
+         *     DesktopsResponse without the `last-seen` of sessions, at the begin and
+         *     whenever it looks different. Changes are gathered for half a second. Ids
+         *     only grow; nothing is sent again for `Last-Event-ID`.
+         *
+         *     A comment comes every 15 s. The stream ends within 5 s after the login does,
+         *     and when the director stops. A user may have 8 streams open; more, and more
+         *     than 4,096 in all, are answered 429.
+         */
+        get: operations["events"];
         put?: never;
         post?: never;
         delete?: never;
@@ -475,6 +547,98 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/admin/servers/{server}/drain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Keep new sessions from a host
+         * @description Those that it has may be used and closed. On a host that is drained it changes the message.
+         */
+        post: operations["drainServer"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/servers/{server}/undrain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let a host have new sessions again */
+        post: operations["undrainServer"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/explain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Say which host somebody would get, and why not the others
+         * @description It changes nothing. `groups` are what a login of the user would bring. A
+         *     pool that the policy does not give that user is 404.
+         */
+        post: operations["explain"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read who did what, the newest first */
+        get: operations["audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/policy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Say what is wrong with the policy */
+        get: operations["policy"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/admin/policy/access": {
         parameters: {
             query?: never;
@@ -596,9 +760,41 @@ export interface components {
             /** @description Why the list is empty, a sentence; absent when it is not. */
             reason?: string;
         };
+        DesktopsResponse: {
+            desktops: components["schemas"]["Desktop"][];
+            /** @description The caller may name any other registered host. */
+            custom?: boolean;
+        };
+        /** @description A host or a pool that the caller may open. */
+        Desktop: {
+            /** @enum {string} */
+            kind: "host" | "pool";
+            /** @description What `serverId` or `poolId` of a request for a session is. */
+            name: string;
+            /** @description Recorded name of the host; absent for a pool or when none is registered. */
+            serverId?: string;
+            /**
+             * @description `ready`, `own` (the caller's session is there), `in-use` (with a
+             *     client), `passing` (it is being created or closed), `busy` (others have
+             *     it), `maintenance`, `offline`, `starting` or `unusable`; the list grows.
+             */
+            state: string;
+            /** @description One sentence for a person; it names no other user. */
+            detail: string;
+            /** @description What can be had now. */
+            types: components["schemas"]["SessionType"][];
+            /** @description The caller's own. */
+            sessions: components["schemas"]["Session"][];
+            /** @description Of a pool; 1 for a host. */
+            hosts: number;
+            /** @description Hosts that can take a new session of the caller's. */
+            free: number;
+        };
         CreateSessionRequest: {
             /** @description The host, as the list of servers names it. */
             serverId?: string;
+            /** @description A pool of the owner's, in the place of `serverId`; ids compare without regard to case. */
+            poolId?: string;
             /** @description `console` or `virtual`, compared without regard to case; empty is a console. */
             sessionType: string;
             /** @description The owner; read for admins only. */
@@ -694,6 +890,106 @@ export interface components {
             problems?: string[];
             gpus?: components["schemas"]["GPU"][];
             licence?: components["schemas"]["Licence"];
+            guid?: components["schemas"]["AgentID"];
+            /** @description Of the agent. */
+            version?: string;
+            /** @description It has not reported for too long; its sessions are unknown. */
+            silent?: boolean;
+            maintenance?: components["schemas"]["Maintenance"];
+        };
+        /** @description Why a host gets no new sessions. */
+        Maintenance: {
+            /** @description For people; may be empty. */
+            message: string;
+            /** @description The admin who decided it. */
+            by: string;
+            /** Format: date-time */
+            since: string | null;
+        };
+        /** @description All that is known of one host. */
+        ServerDetail: components["schemas"]["Server"] & {
+            /** @description Also while it is silent; else the director has not heard of it, or not for long. */
+            reports: boolean;
+            agent: components["schemas"]["Agent"];
+        };
+        DrainRequest: {
+            /** @description For people; one line of up to 300 characters. */
+            message?: string;
+        };
+        ExplainRequest: {
+            userId: string;
+            groups?: string[];
+            /** @description A host. */
+            serverId?: string;
+            /** @description A pool, in the place of `serverId`. */
+            poolId?: string;
+            /** @description `console` or `virtual`, compared without regard to case; empty is a console. */
+            sessionType: string;
+        };
+        Explanation: {
+            /** @description Of the pool. */
+            strategy?: string;
+            /** @description The host; absent when none. */
+            chosen?: string;
+            /** @description In the order of the policy. */
+            hosts: components["schemas"]["HostReason"][];
+        };
+        HostReason: {
+            /** @description As the policy writes it. */
+            name: string;
+            /** @description Recorded name; absent when no registered agent is meant. */
+            serverId?: string;
+            /**
+             * @description For programs; the list grows.
+             * @example console-taken
+             */
+            code: string;
+            /** @description One sentence for an admin; it names other users. */
+            reason: string;
+            chosen?: boolean;
+            /** @description 1 is all that the host has. */
+            load?: number;
+            /** @description That are there or being created. */
+            sessions?: number;
+        };
+        AuditResponse: {
+            /** @description The newest first. */
+            records: components["schemas"]["AuditRecord"][];
+            /**
+             * Format: date-time
+             * @description What `before` is for the next page; absent when there is none.
+             */
+            next?: string;
+        };
+        AuditRecord: {
+            /** Format: date-time */
+            time: string | null;
+            /** @example session.open */
+            action: string;
+            /** @example ok */
+            outcome: string;
+            /** @example admin */
+            role?: string;
+            /** @description User name or an agent's GUID. */
+            actor?: string;
+            address?: string;
+            requestId?: string;
+            target?: string;
+            /** @description Why it was refused or failed. */
+            reason?: string;
+            old?: string;
+            new?: string;
+            /** @description How many like it this record stands for; absent means 1. */
+            count?: number;
+        };
+        /** @description The data of an event `changes`. What looks different is to be asked for. */
+        Changes: {
+            servers: string[];
+            /** @description Hosts on which sessions began, ended or changed. */
+            sessions: string[];
+            agents: components["schemas"]["AgentID"][];
+            /** @description Who may use what changed. */
+            policy?: boolean;
         };
         /** @description A graphics card of a host. A figure that it does not have or say is 0. */
         GPU: {
@@ -811,6 +1107,20 @@ export interface components {
             status: number;
             /** @description Why it was not approved. */
             detail?: string;
+        };
+        PolicyResponse: {
+            problems: components["schemas"]["PolicyProblem"][];
+        };
+        PolicyProblem: {
+            /** @example users.json */
+            file: string;
+            line: number;
+            /** @example user "alice" */
+            entry: string;
+            /** @description A sentence about the entry without its end. */
+            problem: string;
+            /** @description What to do, a sentence. */
+            suggestion: string;
         };
         PolicyAccess: {
             user: string;
@@ -1054,6 +1364,8 @@ export interface components {
     parameters: {
         /** @description The agent's id. */
         GUID: components["schemas"]["AgentID"];
+        /** @description A name of the host, as in a policy. */
+        Server: string;
     };
     requestBodies: {
         Login: {
@@ -1252,6 +1564,28 @@ export interface operations {
             default: components["responses"]["Refused"];
         };
     };
+    desktops: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The pools and the hosts, each in the order of the policy. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DesktopsResponse"];
+                };
+            };
+            401: components["responses"]["Unauthenticated"];
+            default: components["responses"]["Refused"];
+        };
+    };
     userSessions: {
         parameters: {
             query?: never;
@@ -1343,7 +1677,8 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                server: string;
+                /** @description A name of the host, as in a policy. */
+                server: components["parameters"]["Server"];
             };
             cookie?: never;
         };
@@ -1562,6 +1897,56 @@ export interface operations {
             default: components["responses"]["Refused"];
         };
     };
+    server: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A name of the host, as in a policy. */
+                server: components["parameters"]["Server"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The host. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ServerDetail"];
+                };
+            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    events: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Events, until the login ends. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": unknown;
+                };
+            };
+            401: components["responses"]["Unauthenticated"];
+            429: components["responses"]["TooMany"];
+            default: components["responses"]["Refused"];
+        };
+    };
     agents: {
         parameters: {
             query?: {
@@ -1770,6 +2155,150 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    drainServer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A name of the host, as in a policy. */
+                server: components["parameters"]["Server"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["DrainRequest"];
+            };
+        };
+        responses: {
+            /** @description The host gets no new sessions. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    undrainServer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A name of the host, as in a policy. */
+                server: components["parameters"]["Server"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The host gets new sessions. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    explain: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExplainRequest"];
+            };
+        };
+        responses: {
+            /** @description Every host of the pool, or the one host. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Explanation"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    audit: {
+        parameters: {
+            query?: {
+                /** @description Only earlier records; `next` of the page before. */
+                before?: string;
+                /** @description Only these and later records. */
+                since?: string;
+                /** @description About how many; records of one moment stay together. */
+                limit?: number;
+                /** @description A user name or an agent's GUID. */
+                actor?: string;
+                action?: string;
+                /** @description An agent's GUID, a session's id or a host. */
+                target?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of the audit. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    policy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The mistakes that do not keep the rest from counting, up to 1,000. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyResponse"];
+                };
+            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
             default: components["responses"]["Refused"];
         };
     };
