@@ -32,7 +32,7 @@ func (s *Server) streamEvents(c echo.Context) error {
 		return err
 	}
 	defer s.streams.end(line)
-	out := newEventWriter(c)
+	out := newEventWriter(c, s.streams.patience)
 	st := &stream{s: s, claims: claims, admin: s.isAdmin(claims), line: line, out: out}
 	if !st.admin {
 		st.desk = &desk{s: s, who: session.Actor{User: claims.User, Groups: claims.Groups}}
@@ -196,24 +196,22 @@ func ownerKey(user dcvix.Username) string { return strings.ToLower(strings.ToUpp
 
 // An eventWriter writes events to one reader, who does not make it wait for ever.
 type eventWriter struct {
-	out     http.ResponseWriter
-	control *http.ResponseController
-	text    bytes.Buffer
+	out      http.ResponseWriter
+	control  *http.ResponseController
+	patience time.Duration // for a reader that takes nothing
+	text     bytes.Buffer
 }
 
-func newEventWriter(c echo.Context) *eventWriter {
-	return &eventWriter{out: c.Response(), control: http.NewResponseController(c.Response())}
+func newEventWriter(c echo.Context, patience time.Duration) *eventWriter {
+	return &eventWriter{out: c.Response(), control: http.NewResponseController(c.Response()), patience: patience}
 }
 
-// begin sends the header. The limits that the server has for requests end here.
+// begin sends the header. The limit that the server has for answers ends here.
 func (w *eventWriter) begin() error {
 	header := w.out.Header()
 	header.Set("Content-Type", "text/event-stream")
 	header.Set("Cache-Control", "no-store, no-transform") // a proxy that compresses would hold events back
 	header.Set("X-Accel-Buffering", "no")                 // so would nginx
-	if err := w.control.SetReadDeadline(time.Time{}); err != nil && !errors.Is(err, http.ErrNotSupported) {
-		return err
-	}
 	w.out.WriteHeader(http.StatusOK)
 	return w.flush()
 }
@@ -232,7 +230,7 @@ func (w *eventWriter) comment() error {
 // would end a stream that has nothing to say.
 func (w *eventWriter) flush() error {
 	defer w.text.Reset()
-	if err := w.control.SetWriteDeadline(time.Now().Add(streamPatience)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+	if err := w.control.SetWriteDeadline(time.Now().Add(w.patience)); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return err
 	}
 	if _, err := w.out.Write(w.text.Bytes()); err != nil {

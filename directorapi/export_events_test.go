@@ -22,6 +22,9 @@ func (s *Server) OpenStreams() int {
 	return len(s.streams.open)
 }
 
+// SetStreamPatience says how long a reader of events may take nothing.
+func (s *Server) SetStreamPatience(d time.Duration) { s.streams.patience = d }
+
 // FillStreams opens a stream for each of n users, and returns how many are let in.
 func FillStreams(t testing.TB, broker *session.Broker, n int) int {
 	t.Helper()
@@ -69,7 +72,7 @@ func SlowStream(t testing.TB, s *Server) []dcvix.EventKind {
 	answer := httptest.NewRecorder()
 	st := &stream{
 		s: s, admin: true, line: l, claims: token.Claims{User: "root", Category: token.Admin, ExpiresAt: time.Now().Add(time.Hour)},
-		out: newEventWriter(echo.New().NewContext(httptest.NewRequestWithContext(t.Context(), "GET", "/", nil), answer)),
+		out: newEventWriter(echo.New().NewContext(httptest.NewRequestWithContext(t.Context(), "GET", "/", nil), answer), time.Second),
 	}
 	if err := st.resync(); err != nil {
 		t.Fatal(err)

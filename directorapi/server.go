@@ -136,7 +136,7 @@ func New(cfg Config) (*Server, error) {
 	s := &Server{
 		cfg: cfg, certs: newCertCache(cfg.CA, cfg.Now), cross: http.NewCrossOriginProtection(),
 		challenges: newChallenges(cfg.Tokens, cfg.Now), proxies: cfg.TrustedProxies, gateway: gateway,
-		auditReaders: make(chan struct{}, auditReaders),
+		auditReaders: make(chan struct{}, auditReaders), streams: streams{patience: streamPatience},
 	}
 	for _, part := range []struct {
 		into *http.Handler

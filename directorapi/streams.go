@@ -25,6 +25,8 @@ const (
 // a thousand streams cost a thousand wake-ups for a batch and not for an event. The
 // zero value is ready to use.
 type streams struct {
+	patience time.Duration // for a reader that takes nothing
+
 	mu     sync.Mutex
 	open   map[*line]struct{}
 	ofUser map[string]int
