@@ -16,6 +16,7 @@ BENCHSTAT := golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
 TESTS   ?= ./...
 SEED    ?=
 FUZZTIME ?= 30s
+FLEET   ?= -agents 1000 -duration 1m
 
 .PHONY: help
 help: ## List the commands
@@ -83,6 +84,11 @@ test-windows: need-wine ## Run the agent and the tests of its packages as Window
 .PHONY: test-packages
 test-packages: need-packages packages ## Install, upgrade and purge the Debian package in a Debian 12 of its own, as root
 	@GO=$(GO) scripts/test-packages
+
+.PHONY: fleet
+fleet: build ## Measure a director under a fleet of agents; FLEET has the flags (-agents 1000 -duration 1m)
+	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./examples/fleet
+	@bin/fleet -bin bin $(FLEET)
 
 .PHONY: lint
 lint: need-pam ## Check style and architecture with golangci-lint

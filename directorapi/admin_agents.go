@@ -24,7 +24,7 @@ func (s *Server) listAgents(c echo.Context) error {
 	for i, a := range found {
 		agents[i] = agentForAdmin(a)
 	}
-	return ok(c, agents)
+	return s.list(c, agents)
 }
 
 func agentForAdmin(a session.AgentStatus) dcvix.Agent {

@@ -7,14 +7,24 @@ import (
 	"github.com/dcvix/dcvix/session"
 )
 
-func (s *Server) listSessions(c echo.Context) error { return ok(c, s.cfg.Broker.Sessions()) }
+func (s *Server) listSessions(c echo.Context) error {
+	return s.listHosts(c, func(hosts []session.Host) any { // any: as encoding/json
+		sessions := make([]dcvix.Session, 0)
+		for _, h := range hosts {
+			sessions = append(sessions, h.Sessions...)
+		}
+		return sessions
+	})
+}
 
 func (s *Server) listServers(c echo.Context) error {
-	servers := make([]dcvix.Server, 0)
-	for _, h := range s.cfg.Broker.Hosts() {
-		servers = append(servers, serverForAdmin(h))
-	}
-	return ok(c, servers)
+	return s.listHosts(c, func(hosts []session.Host) any { // any: as encoding/json
+		servers := make([]dcvix.Server, len(hosts))
+		for i, h := range hosts {
+			servers[i] = serverForAdmin(h)
+		}
+		return servers
+	})
 }
 
 // openSession is for admins: for any user, on any host or in a pool.

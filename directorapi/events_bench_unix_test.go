@@ -38,7 +38,7 @@ func (c *counted) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func cpuTime(b *testing.B) time.Duration {
+func cpuUsed(b *testing.B) time.Duration {
 	b.Helper()
 	var u syscall.Rusage
 	require.NoError(b, syscall.Getrusage(syscall.RUSAGE_SELF, &u))
@@ -77,7 +77,7 @@ func BenchmarkAThousandStreams(b *testing.B) {
 			}
 			directorapitest.Await(b, "all streams are open", func() bool { return s.API.OpenStreams() == streams })
 			b.ResetTimer()
-			begin, cpu, next := written.Load(), cpuTime(b), 0
+			begin, cpu, next := written.Load(), cpuUsed(b), 0
 			for b.Loop() {
 				tick := time.NewTicker(time.Second / perSecond)
 				for range perSecond {
@@ -88,7 +88,7 @@ func BenchmarkAThousandStreams(b *testing.B) {
 				}
 				tick.Stop()
 			}
-			b.ReportMetric(float64((cpuTime(b)-cpu).Milliseconds())/float64(b.N), "cpu-ms/s")
+			b.ReportMetric(float64((cpuUsed(b)-cpu).Milliseconds())/float64(b.N), "cpu-ms/s")
 			b.ReportMetric(float64(written.Load()-begin)/float64(b.N)/streams, "B/stream/s")
 			cancel()
 			open.Wait()

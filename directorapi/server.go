@@ -20,6 +20,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"sync"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -96,6 +97,8 @@ type Server struct {
 
 	auditReaders chan struct{} // one element for each who reads the audit
 	streams      streams
+	view         hostView
+	zippers      sync.Pool // of *gzip.Writer
 }
 
 var _ session.AgentDropper = (*Server)(nil)

@@ -18,7 +18,7 @@ func (s *Server) userServers(c echo.Context) error {
 	if access.Custom {
 		names = append(names, dcvix.AllowCustom)
 	}
-	return ok(c, dcvix.ServersResponse{Servers: names, Reason: whyEmpty(access)})
+	return s.list(c, dcvix.ServersResponse{Servers: names, Reason: whyEmpty(access)})
 }
 
 // whyEmpty says why the policy lets a user open nothing; "" when it does.
@@ -34,7 +34,7 @@ func whyEmpty(a session.Access) string {
 }
 
 func (s *Server) userSessions(c echo.Context) error {
-	return ok(c, s.cfg.Broker.SessionsOf(s.actor(c).User))
+	return s.list(c, s.cfg.Broker.SessionsOf(s.actor(c).User))
 }
 
 func (s *Server) openOwnSession(c echo.Context) error {

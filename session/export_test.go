@@ -142,5 +142,11 @@ func (b *Broker) Place(ctx context.Context, who Actor, req OpenRequest) (dcvix.H
 	return a.Hostname, err
 }
 
+// Offering returns where sessions of that id can be entered.
+func (f *Fleet) Offering(id dcvix.SessionID) []Endpoint { return f.offering(id) }
+
+// IDs returns how many ids of sessions the fleet knows the whereabouts of.
+func (f *Fleet) IDs() int { return len(f.where) }
+
 // ParsePair is parsePair.
 func ParsePair(s string) (a, b int, ok bool) { return parsePair(s) }

@@ -49,6 +49,7 @@ type Fleet struct {
 
 	mu      sync.RWMutex
 	hosts   map[dcvix.AgentID]*live
+	where   whereabouts
 	flags   map[dcvix.AgentID]HostFlags // also of hosts that do not report
 	due     time.Time                   // no passing phase ends before it; zero when there is none
 	changes uint64                      // counts the hosts that came and went
@@ -65,7 +66,7 @@ type live struct {
 func newFleet(maxAge, deadline time.Duration, tell func(Event)) *Fleet {
 	return &Fleet{
 		maxAge: maxAge, deadline: deadline, tell: tell,
-		hosts: make(map[dcvix.AgentID]*live), flags: make(map[dcvix.AgentID]HostFlags),
+		hosts: make(map[dcvix.AgentID]*live), where: make(whereabouts), flags: make(map[dcvix.AgentID]HostFlags),
 	}
 }
 
@@ -89,7 +90,7 @@ func (f *Fleet) Report(a Agent, update dcvix.AgentUpdate, at time.Time) {
 	h := Host{
 		Agent: a.ID, Name: a.Hostname, Address: a.Address, LastSeen: at,
 		DCVPort: port, Stats: update.Stats,
-		Tags: orEmpty(update.Tags), Problems: update.Problems, Version: update.Version,
+		Tags: orEmpty(boundedLines(update.Tags, maxTags, maxWord)), Problems: boundedLines(update.Problems, maxProblems, maxSentence), Version: boundedWord(update.Version),
 		GPUs: boundedGPUs(update.GPUs), Licence: boundedLicence(update.Licence),
 		interval: interval,
 	}
@@ -178,6 +179,7 @@ func (f *Fleet) show(l *live) {
 	if !slices.EqualFunc(sessions, l.host.Sessions, sameSession) {
 		f.tell(Event{Kind: EventSessions, Agent: l.host.Agent})
 	}
+	f.where.move(l.host.Agent, l.host.Sessions, sessions)
 	l.host.Sessions, l.candidate = sessions, l.newCandidate()
 }
 
@@ -229,8 +231,9 @@ func located(s dcvix.Session, host dcvix.Hostname, at time.Time) dcvix.Session {
 func (f *Fleet) Drop(id dcvix.AgentID) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if _, there := f.hosts[id]; there {
+	if l, there := f.hosts[id]; there {
 		delete(f.hosts, id)
+		f.where.move(id, l.host.Sessions, nil)
 		f.changes++
 		f.tell(Event{Kind: EventHost, Agent: id})
 	}
@@ -255,8 +258,17 @@ func (f *Fleet) Hosts() []Host {
 		hosts = append(hosts, l.host)
 	}
 	f.mu.RUnlock()
-	slices.SortFunc(hosts, func(a, b Host) int { return cmp.Compare(a.Name, b.Name) })
-	return hosts
+	// Hosts are large: what is moved often is pointers to them.
+	order := make([]*Host, len(hosts))
+	for i := range hosts {
+		order[i] = &hosts[i]
+	}
+	slices.SortFunc(order, func(a, b *Host) int { return cmp.Compare(a.Name, b.Name) })
+	sorted := make([]Host, len(hosts))
+	for i, h := range order {
+		sorted[i] = *h
+	}
+	return sorted
 }
 
 // sweep marks the hosts that fell silent and drops those silent ten times as
@@ -270,6 +282,7 @@ func (f *Fleet) sweep(now time.Time) (silent, dropped []Host) {
 		if age > 10*limit {
 			dropped = append(dropped, l.host)
 			f.changes++
+			f.where.move(l.host.Agent, l.host.Sessions, nil)
 			f.tell(Event{Kind: EventHost, Agent: l.host.Agent})
 			return true
 		}

@@ -123,8 +123,8 @@ func (f *Fleet) offering(id dcvix.SessionID) []Endpoint {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
 	var found []Endpoint
-	for _, l := range f.hosts {
-		if l.host.offers(id) {
+	for _, host := range f.where[id] {
+		if l := f.hosts[host]; l.host.offers(id) {
 			found = append(found, l.host.endpoint(id))
 		}
 	}

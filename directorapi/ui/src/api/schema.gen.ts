@@ -1323,6 +1323,13 @@ export interface components {
                 "text/plain": string;
             };
         };
+        /** @description The list is what If-None-Match says. */
+        NotModified: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content?: never;
+        };
         /** @description The host's agent could not do it. */
         AgentFailed: {
             headers: {
@@ -1552,6 +1559,7 @@ export interface operations {
                     "application/json": components["schemas"]["ServersResponse"];
                 };
             };
+            304: components["responses"]["NotModified"];
             401: components["responses"]["Unauthenticated"];
             default: components["responses"]["Refused"];
         };
@@ -1596,6 +1604,7 @@ export interface operations {
                     "application/json": components["schemas"]["Session"][];
                 };
             };
+            304: components["responses"]["NotModified"];
             401: components["responses"]["Unauthenticated"];
             default: components["responses"]["Refused"];
         };
@@ -1767,14 +1776,19 @@ export interface operations {
     };
     sessions: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Only sessions of hosts whose name comes after this one. */
+                after?: string;
+                /** @description Only sessions of so many hosts. The header Link then leads to the next page, if there is one. */
+                limit?: number;
+            };
             header?: never;
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description All sessions. */
+            /** @description All sessions, ordered by host and id. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1783,6 +1797,7 @@ export interface operations {
                     "application/json": components["schemas"]["Session"][];
                 };
             };
+            304: components["responses"]["NotModified"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             default: components["responses"]["Refused"];
@@ -1851,22 +1866,32 @@ export interface operations {
     };
     servers: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Only hosts whose name comes after this one. */
+                after?: string;
+                /** @description At most so many hosts. The header Link then leads to the next page, if there is one. */
+                limit?: number;
+            };
             header?: never;
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The hosts. */
+            /** @description The hosts, ordered by name. */
             200: {
                 headers: {
+                    /** @description For If-None-Match. Other lists have it too. */
+                    Etag?: string;
+                    /** @description `<?after=NAME&limit=N>; rel="next"` when there are more (RFC 8288). */
+                    Link?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Server"][];
                 };
             };
+            304: components["responses"]["NotModified"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             default: components["responses"]["Refused"];
@@ -1943,6 +1968,7 @@ export interface operations {
                     "application/json": components["schemas"]["Agent"][];
                 };
             };
+            304: components["responses"]["NotModified"];
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];

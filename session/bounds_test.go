@@ -1,6 +1,7 @@
 package session_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -36,4 +37,18 @@ func TestCardsAndLicencesThatAHostReportsAreBounded(t *testing.T) {
 		assert.True(t, strings.HasPrefix(s, "é [2Jé"), s)
 	}
 	assert.Equal(t, long, update.GPUs[0].Model, "what was passed in is as it was")
+}
+
+func TestTagsProblemsAndVersionOfAHostAreBounded(t *testing.T) {
+	long := strings.Repeat("tag\n", 1000)
+	many := slices.Repeat([]string{long}, 1000)
+	f := session.NewFleet(deadline, deadline)
+	f.Report(ws1, dcvix.AgentUpdate{Tags: many, Problems: many, Version: long}, start)
+	h, _ := f.Host(ws1.ID)
+	assert.Len(t, h.Tags, 64)
+	assert.Len(t, h.Problems, 32)
+	for text, most := range map[string]int{h.Tags[63]: 200, h.Problems[31]: 1000, h.Version: 200} {
+		assert.LessOrEqual(t, len(text), most)
+		assert.NotContains(t, text, "\n")
+	}
 }

@@ -6,11 +6,14 @@ import (
 	"github.com/dcvix/dcvix"
 )
 
-// Bounds of what is kept of what a host says of its cards and its licence.
+// Bounds of what is kept of what a host says of itself.
 const (
+	maxTags     = 64
+	maxProblems = 32
 	maxGPUs     = 64
 	maxProducts = 16
-	maxWord     = 200 // bytes
+	maxWord     = 200  // bytes
+	maxSentence = 1000 // bytes
 )
 
 // boundedGPUs returns the first of the cards, with names that are short lines.
@@ -38,11 +41,25 @@ func boundedLicence(reported *dcvix.Licence) *dcvix.Licence {
 	return kept
 }
 
+// boundedLines returns the first of many texts, each as one line of so many bytes.
+func boundedLines(reported []string, most, size int) []string {
+	if len(reported) == 0 {
+		return nil
+	}
+	kept := make([]string, 0, min(len(reported), most))
+	for _, text := range reported[:min(len(reported), most)] {
+		kept = append(kept, boundedLine(text, size))
+	}
+	return kept
+}
+
 // boundedWord returns foreign text as one line of at most maxWord bytes.
-func boundedWord(text string) string {
-	text = dcvix.OneLine(text, maxWord)
-	if len(text) > maxWord {
-		text = strings.ToValidUTF8(text[:maxWord], "")
+func boundedWord(text string) string { return boundedLine(text, maxWord) }
+
+func boundedLine(text string, size int) string {
+	text = dcvix.OneLine(text, size)
+	if len(text) > size {
+		text = strings.ToValidUTF8(text[:size], "")
 	}
 	return text
 }
