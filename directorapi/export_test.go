@@ -139,8 +139,8 @@ func Counted(l net.Listener) int {
 	return sum
 }
 
-// AuditQuery reads the query of a request for the audit.
-func AuditQuery(params url.Values) (session.AuditQuery, error) { return auditQuery(params) }
-
 // SameHost is how lists see that a host did not change.
 func SameHost(a, b session.Host) bool { return sameHost(a, b) }
+
+// AuditQuery reads the query of a request for the audit.
+func AuditQuery(params url.Values) (session.AuditQuery, error) { return auditQuery(params) }

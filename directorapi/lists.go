@@ -144,7 +144,7 @@ func (v *hostView) tag(hosts []session.Host) string {
 // sameHost says whether two hosts are certainly the same.
 func sameHost(a, b session.Host) bool {
 	return a.Agent == b.Agent && a.Name == b.Name && a.Address == b.Address && a.DCVPort == b.DCVPort &&
-		a.Stats == b.Stats && a.Version == b.Version && a.LastSeen.Equal(b.LastSeen) && a.Silent == b.Silent && a.Flags == b.Flags &&
+		a.Stats == b.Stats && a.Flags == b.Flags && a.Version == b.Version && a.LastSeen.Equal(b.LastSeen) && a.Silent == b.Silent &&
 		a.Licence == b.Licence && samePlace(a.Tags, b.Tags) && samePlace(a.Problems, b.Problems) &&
 		samePlace(a.GPUs, b.GPUs) && samePlace(a.Sessions, b.Sessions)
 }

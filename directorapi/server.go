@@ -94,11 +94,11 @@ type Server struct {
 	refusals   refusals
 	sources    refusals // what checkSource logs
 	challenges *challenges
+	view       hostView
+	zippers    sync.Pool // of *gzip.Writer
 
 	auditReaders chan struct{} // one element for each who reads the audit
 	streams      streams
-	view         hostView
-	zippers      sync.Pool // of *gzip.Writer
 }
 
 var _ session.AgentDropper = (*Server)(nil)
