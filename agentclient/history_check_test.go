@@ -55,7 +55,9 @@ func (h *history) mend() {
 			}
 		}
 	})
-	h.cut.Store(false)
+	if h.cut.Swap(false) {
+		time.Sleep(lookLimit) // a try that began without a network fails first
+	}
 	h.host.missing.Store(false)
 	time.Sleep(2*interval + time.Second)
 	for h.sinceClosed() < 2*time.Second { // the reaper goes on: what it did a moment ago is reported within a second

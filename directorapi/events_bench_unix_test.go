@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -52,11 +53,11 @@ func BenchmarkAThousandStreams(b *testing.B) {
 				joined[i] = sessiontest.Join(b, s.Broker, dcvix.Hostname(fmt.Sprintf("ws%d", i)))
 				require.NoError(b, s.Broker.Report(b.Context(), joined[i], "127.0.0.1", agents.Update(joined[i])))
 			}
-			users := "["
+			users := make([]string, streams)
 			for i := range streams {
-				users += fmt.Sprintf(`{"id":"user%d","admin":true,"workstations":["ws%d","ws%d"]},`, i, i, i+streams)
+				users[i] = fmt.Sprintf(`{"id":"user%d","admin":true,"workstations":["ws%d","ws%d"]}`, i, i, i+streams)
 			}
-			s.Policy.Set(b, users[:len(users)-1]+"]", "")
+			s.Policy.Set(b, "["+strings.Join(users, ",")+"]", "")
 			ctx, cancel := context.WithCancel(b.Context())
 			var written atomic.Int64
 			var open sync.WaitGroup

@@ -845,7 +845,7 @@ export interface components {
             "licensing-mode": string;
             "storage-root": string;
             type: components["schemas"]["SessionType"];
-            /** @description DCV's word, or `closing` once a close was asked for, or `unknown` while the host is silent. */
+            /** @description DCV's word, or `creating` until the host lists it, `closing` once a close was asked for, or `unknown` while the host is silent. */
             status: string;
             "x11-display": string;
             "x11-authority": string;

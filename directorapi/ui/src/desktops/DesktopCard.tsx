@@ -57,7 +57,7 @@ export function DesktopCard({ desktop: { name, sessions }, listedAt, focused }: 
               size="sm"
               autoFocus={focused}
               loading={open.isPending}
-              disabled={session?.status === "closing"}
+              disabled={session?.status === "creating" || session?.status === "closing"}
               onClick={() => {
                 open.mutate({ server: name, type: session?.type ?? type });
               }}

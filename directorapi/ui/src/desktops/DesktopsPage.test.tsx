@@ -59,11 +59,12 @@ test("ten thousand desktops are drawn in parts", async () => {
 
 test("says in words what runs, and gives the focus to what was left running", async () => {
   new TestDirector({
-    servers: ["ws0", "ws1", "ws2", "ws3", "ws4"],
+    servers: ["ws0", "ws1", "ws2", "ws3", "ws4", "ws5"],
     sessions: [
       session({ server_id: "ws1", "num-of-connections": 2 }),
       session({ server_id: "ws2", type: "virtual" }),
       session({ server_id: "ws3", status: "closing" }),
+      session({ server_id: "ws5", status: "creating" }),
       session({
         server_id: "ws4",
         status: "unknown",
@@ -78,6 +79,8 @@ test("says in words what runs, and gives the focus to what was left running", as
   expect(within(await card("ws2")).getByText(/not connected$/)).toBeVisible();
   expect(within(await card("ws2")).getByText("virtual")).toBeVisible();
   expect(within(await card("ws3")).getByText("Closing …")).toBeVisible();
+  expect(within(await card("ws5")).getByText("Starting …")).toBeVisible();
+  expect(within(await card("ws5")).getByRole("button", { name: "Resume" })).toBeDisabled();
   expect(within(await card("ws4")).getByText("Its host reported 4 minutes ago")).toBeVisible();
   expect(within(await card("ws1")).getByRole("button", { name: "Resume" })).toHaveFocus();
 });

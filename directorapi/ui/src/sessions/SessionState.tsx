@@ -24,6 +24,7 @@ function stateOf(session: Session, now: number, mine: boolean): { tone: Tone; wo
   const clients = session["num-of-connections"];
   const began = session["creation-time"];
   const since = began ? `Running since ${clock(began, now)}` : "Running";
+  if (session.status === "creating") return { tone: "working", words: "Starting …" };
   if (session.status === "closing") return { tone: "working", words: "Closing …" };
   if (session.status === "unknown") {
     return { tone: "attention", words: `Its host reported ${ago(session["last-seen"], now)}` };
