@@ -166,6 +166,9 @@ func (c *Caller) call(ctx context.Context, a session.Agent, r request, answer an
 		return nil
 	}
 	if err := json.Unmarshal(body, answer); err != nil {
+		if ctx.Err() != nil { // what an agent says to a caller that has left need not be whole
+			return failure(ctx, ctx.Err())
+		}
 		return fmt.Errorf("%w: its answer is not understood: %w", session.ErrAgentFailed, err)
 	}
 	return nil
