@@ -56,17 +56,24 @@ func Dial(ctx context.Context, to Target) (*Conn, error) {
 	}
 	lasting, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, cancel)
+	// failed prefers that ctx ended to what that led to: a server may refuse one
+	// that has hung up before the hanging up is through here.
+	failed := func(err error) (*Conn, error) {
+		cancel()
+		if !stop() {
+			return nil, fmt.Errorf("dial %s: %w", to.Host, context.Cause(ctx))
+		}
+		return nil, err
+	}
 	response, err := post(lasting, to)
 	if err != nil {
-		cancel()
-		return nil, err
+		return failed(err)
 	}
 	conn := &Conn{cancel: cancel, ended: make(chan struct{})}
 	lines := json.NewDecoder(response.Body)
 	var hello welcome
 	if err := lines.Decode(&hello); err != nil {
-		cancel()
-		return nil, errors.Join(fmt.Errorf("dial %s: read the welcome: %w", to.Host, err), response.Body.Close())
+		return failed(errors.Join(fmt.Errorf("dial %s: read the welcome: %w", to.Host, err), response.Body.Close()))
 	}
 	if !stop() {
 		cancel()

@@ -419,12 +419,14 @@ func TestDialNeedsToKnowWhere(t *testing.T) {
 
 func TestADialThatIsGivenUpLeavesNobodyConnected(t *testing.T) {
 	asked, answer := make(chan struct{}), make(chan struct{})
+	letAnswer := sync.OnceFunc(func() { close(answer) })
 	verifier := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		close(asked)
 		<-answer
 		_, _ = io.WriteString(w, yesToAlice)
 	}))
 	t.Cleanup(verifier.Close)
+	t.Cleanup(letAnswer) // before the verifier is closed, which waits for its answers
 	server := start(t, dcvclitest.ServerConfig{VerifierURL: verifier.URL})
 	ctx, giveUp := context.WithCancel(t.Context())
 	go func() {
@@ -433,7 +435,7 @@ func TestADialThatIsGivenUpLeavesNobodyConnected(t *testing.T) {
 	}()
 	_, err := dcvclitest.Dial(ctx, dcvclitest.Target{Host: "ws1.localhost", Port: server.port, Session: "s", Token: "any"})
 	require.ErrorIs(t, err, context.Canceled)
-	close(answer)
+	letAnswer()
 	server.stop()
 	state, err := server.dcv.State()
 	require.NoError(t, err)
