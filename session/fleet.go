@@ -118,7 +118,7 @@ func (f *Fleet) Report(a Agent, update dcvix.AgentUpdate, at time.Time) {
 func (f *Fleet) begin(id dcvix.AgentID) *live {
 	past := f.past[id]
 	if past == nil {
-		past = new(history)
+		past = newHistory()
 		f.past[id] = past
 	}
 	l := &live{past: past}
@@ -292,7 +292,7 @@ func (f *Fleet) Hosts() []Host {
 func (f *Fleet) sweep(now time.Time) (silent, dropped []Host) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	maps.DeleteFunc(f.past, func(id dcvix.AgentID, past *history) bool { return f.hosts[id] == nil && past.old(now) })
+	maps.DeleteFunc(f.past, func(id dcvix.AgentID, past *history) bool { return f.hosts[id] == nil && past.old(stepOf(now, HistoryStep)) })
 	maps.DeleteFunc(f.hosts, func(_ dcvix.AgentID, l *live) bool {
 		limit := max(f.maxAge, l.host.interval*5/2)
 		age := now.Sub(l.host.LastSeen)
