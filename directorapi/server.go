@@ -103,6 +103,7 @@ type Server struct {
 	zippers    sync.Pool // of *gzip.Writer
 
 	auditFails   failing
+	auditExports chan struct{} // likewise, for exports
 	auditReaders chan struct{} // one element for each who reads the audit
 	streams      streams
 }
@@ -142,7 +143,7 @@ func New(cfg Config) (*Server, error) {
 	s := &Server{
 		cfg: cfg, certs: newCertCache(cfg.CA, cfg.Now), cross: http.NewCrossOriginProtection(),
 		challenges: newChallenges(cfg.Tokens, cfg.Now), proxies: cfg.TrustedProxies, gateway: gateway,
-		auditReaders: make(chan struct{}, auditReaders), streams: streams{patience: streamPatience},
+		auditReaders: make(chan struct{}, auditReaders), auditExports: make(chan struct{}, auditExports), streams: streams{patience: streamPatience},
 	}
 	for _, part := range []struct {
 		into *http.Handler
