@@ -8,22 +8,17 @@ import (
 )
 
 func (s *Server) listSessions(c echo.Context) error {
-	return s.listHosts(c, func(hosts []session.Host) any { // any: as encoding/json
-		sessions := make([]dcvix.Session, 0)
-		for _, h := range hosts {
-			sessions = append(sessions, h.Sessions...)
+	return s.listHosts(c, func(j *jsonText, h *session.Host) {
+		for i := range h.Sessions {
+			j.session(&h.Sessions[i])
 		}
-		return sessions
 	})
 }
 
 func (s *Server) listServers(c echo.Context) error {
-	return s.listHosts(c, func(hosts []session.Host) any { // any: as encoding/json
-		servers := make([]dcvix.Server, len(hosts))
-		for i, h := range hosts {
-			servers[i] = serverForAdmin(h)
-		}
-		return servers
+	return s.listHosts(c, func(j *jsonText, h *session.Host) {
+		server := serverForAdmin(*h)
+		j.server(&server)
 	})
 }
 

@@ -12,6 +12,7 @@ package directorapi
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -94,7 +95,8 @@ type Server struct {
 	refusals   refusals
 	sources    refusals // what checkSource logs
 	challenges *challenges
-	view       hostView
+	run        string    // is another one for each Server, in the tags of lists
+	texts      sync.Pool // of *jsonText
 	zippers    sync.Pool // of *gzip.Writer
 
 	auditReaders chan struct{} // one element for each who reads the audit
@@ -135,7 +137,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	s := &Server{
 		cfg: cfg, certs: newCertCache(cfg.CA, cfg.Now), cross: http.NewCrossOriginProtection(),
-		challenges: newChallenges(cfg.Tokens, cfg.Now), proxies: cfg.TrustedProxies, gateway: gateway,
+		challenges: newChallenges(cfg.Tokens, cfg.Now), run: rand.Text(), proxies: cfg.TrustedProxies, gateway: gateway,
 		auditReaders: make(chan struct{}, auditReaders), streams: streams{patience: streamPatience},
 	}
 	for _, part := range []struct {
