@@ -77,7 +77,7 @@ func randomly(t *testing.T, rng *rand.Rand, v reflect.Value) {
 func pick[T any](rng *rand.Rand, from []T) T { return from[rng.IntN(len(from))] }
 
 var (
-	texts   = []string{"", "ws1.lab", "~", "\x7f", "\x00", "\"", "\\", "/", "<b>&", "é", "\u2028", "\xff", "日本", "{", "}", "[", ",", "\t\n"}
+	texts   = []string{"", "ws1.lab", "~", "\x7f", "\x00", "\"", "\\", "/", "<", ">", "&", "é", "\u2028", "\xff", "日本", "{", "}", "[", ",", "\t\n"}
 	figures = []float64{1, -1, 100, 1e-6, 2e-6, -1e-7, 1e21, 2e21, 1e300, math.SmallestNonzeroFloat64, math.Copysign(0, -1), math.MaxFloat64}
 	times   = []time.Time{time.Unix(0, 0), time.Unix(0, 0).UTC(), time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(0, 12, 31, 23, 0, 0, 0, time.UTC), time.Date(9900, 1, 1, 0, 0, 0, 0, time.FixedZone("", -3600))}
 )

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -45,7 +46,7 @@ func TestTheRevisionTellsWhetherHostsChanged(t *testing.T) {
 		case 4:
 			f.Expire(now)
 		case 5:
-			f.SetFlags(a.ID, session.HostFlags{Agent: a.ID, Maintenance: rng.IntN(2) == 0, Message: fmt.Sprint(rng.IntN(3))})
+			f.SetFlags(a.ID, session.HostFlags{Agent: a.ID, Maintenance: rng.IntN(2) == 0, Message: strconv.Itoa(rng.IntN(3))})
 		case 6: // nothing
 		default:
 			f.Report(a, says(desktop(id)), now)
