@@ -96,8 +96,10 @@ type Server struct {
 	sources    refusals // what checkSource logs
 	challenges *challenges
 	run        string    // is another one for each Server, in the tags of lists
-	texts      sync.Pool // of *jsonText
 	zippers    sync.Pool // of *gzip.Writer
+
+	serverTexts  *hostTexts // what lists say of a host
+	sessionTexts *hostTexts // what lists say of its sessions
 
 	auditReaders chan struct{} // one element for each who reads the audit
 	streams      streams
@@ -139,6 +141,8 @@ func New(cfg Config) (*Server, error) {
 		cfg: cfg, certs: newCertCache(cfg.CA, cfg.Now), cross: http.NewCrossOriginProtection(),
 		challenges: newChallenges(cfg.Tokens, cfg.Now), run: rand.Text(), proxies: cfg.TrustedProxies, gateway: gateway,
 		auditReaders: make(chan struct{}, auditReaders), streams: streams{patience: streamPatience},
+		serverTexts:  newHostTexts(func(h session.Host) any { return []dcvix.Server{serverForAdmin(h)} }),
+		sessionTexts: newHostTexts(func(h session.Host) any { return h.Sessions }),
 	}
 	for _, part := range []struct {
 		into *http.Handler

@@ -25,6 +25,7 @@ type Host struct {
 	Silent   bool            // it has not reported for too long; its sessions are unknown
 	Sessions []dcvix.Session // ordered by ID; never nil
 	Flags    HostFlags       // what an admin decided about it; zero when nothing
+	Revision uint64          // is another one whenever anything here is
 
 	interval time.Duration // between its reports
 }
@@ -187,7 +188,13 @@ func (f *Fleet) show(l *live) {
 	}
 	f.where.move(l.host.Agent, l.host.Sessions, sessions)
 	l.host.Sessions, l.candidate = sessions, l.newCandidate()
+	f.changed(l)
+}
+
+// changed makes known that a host is no longer what it was; mu is held.
+func (f *Fleet) changed(l *live) {
 	f.revision++
+	l.host.Revision = f.revision
 }
 
 // sameSession says whether two look the same but for when they were seen.
