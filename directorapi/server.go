@@ -12,6 +12,7 @@ package directorapi
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -94,8 +95,11 @@ type Server struct {
 	refusals   refusals
 	sources    refusals // what checkSource logs
 	challenges *challenges
-	view       hostView
+	run        string    // is another one for each Server, in the tags of lists
 	zippers    sync.Pool // of *gzip.Writer
+
+	serverTexts  *hostTexts // what lists say of a host
+	sessionTexts *hostTexts // what lists say of its sessions
 
 	auditReaders chan struct{} // one element for each who reads the audit
 	streams      streams
@@ -135,8 +139,10 @@ func New(cfg Config) (*Server, error) {
 	}
 	s := &Server{
 		cfg: cfg, certs: newCertCache(cfg.CA, cfg.Now), cross: http.NewCrossOriginProtection(),
-		challenges: newChallenges(cfg.Tokens, cfg.Now), proxies: cfg.TrustedProxies, gateway: gateway,
+		challenges: newChallenges(cfg.Tokens, cfg.Now), run: rand.Text(), proxies: cfg.TrustedProxies, gateway: gateway,
 		auditReaders: make(chan struct{}, auditReaders), streams: streams{patience: streamPatience},
+		serverTexts:  newHostTexts(func(h session.Host) any { return []dcvix.Server{serverForAdmin(h)} }),
+		sessionTexts: newHostTexts(func(h session.Host) any { return h.Sessions }),
 	}
 	for _, part := range []struct {
 		into *http.Handler
