@@ -14,6 +14,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -61,6 +62,10 @@ type Config struct {
 	TrustedProxies []netip.Prefix
 	BasePath       string // the API and the pages are below it too, such as /desktops; see [CheckBasePath]; "" means none
 
+	// ServerCertificate returns the director's own certificate of the moment, whose end
+	// the overview tells of. nil, also as an answer, means that it is not told.
+	ServerCertificate func() *x509.Certificate
+
 	VerifierSource SourceCheck                                                  // "" means SourceLog
 	Lookup         func(ctx context.Context, host string) ([]netip.Addr, error) // looks up names of hosts for it; nil means net.DefaultResolver
 
@@ -101,6 +106,7 @@ type Server struct {
 	serverTexts  *hostTexts // what lists say of a host
 	sessionTexts *hostTexts // what lists say of its sessions
 
+	auditFails   failing
 	auditReaders chan struct{} // one element for each who reads the audit
 	streams      streams
 }

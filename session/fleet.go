@@ -2,6 +2,7 @@ package session
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -52,6 +53,7 @@ type Fleet struct {
 	order    byName // all hosts
 	where    whereabouts
 	flags    map[dcvix.AgentID]HostFlags // also of hosts that do not report
+	past     map[dcvix.AgentID]*history  // of the last hour, also of hosts that were dropped for their silence
 	due      time.Time                   // no passing phase ends before it; zero when there is none
 	changes  uint64                      // counts the hosts that came and went
 	revision uint64                      // counts the changes of what [Fleet.Hosts] returns
@@ -61,6 +63,7 @@ type Fleet struct {
 type live struct {
 	host    Host
 	entries []*tracked // in the order of their ids
+	past    *history
 
 	candidate *Candidate // made anew with every change
 }
@@ -69,6 +72,7 @@ func newFleet(maxAge, deadline time.Duration, tell func(Event)) *Fleet {
 	return &Fleet{
 		maxAge: maxAge, deadline: deadline, tell: tell,
 		hosts: make(map[dcvix.AgentID]*live), where: make(whereabouts), flags: make(map[dcvix.AgentID]HostFlags),
+		past: make(map[dcvix.AgentID]*history),
 	}
 }
 
@@ -103,10 +107,7 @@ func (f *Fleet) Report(a Agent, update dcvix.AgentUpdate, at time.Time) {
 	case l != nil && at.Before(l.host.LastSeen) && l.host.LastSeen.Sub(at) < f.deadline:
 		return // much older means that the clock was put back
 	case l == nil:
-		l = &live{host: Host{Agent: a.ID, Name: a.Hostname}}
-		f.hosts[a.ID] = l
-		f.order.add(l)
-		f.changes++
+		l = f.begin(a)
 	case l.host.Name != a.Hostname:
 		f.order.remove(l)
 		l.host.Name = a.Hostname
@@ -116,7 +117,22 @@ func (f *Fleet) Report(a Agent, update dcvix.AgentUpdate, at time.Time) {
 	l.host = h
 	l.hear(update.Sessions, at)
 	f.show(l)
+	l.past.note(&l.host, at)
 	f.tell(Event{Kind: EventHost, Agent: a.ID})
+}
+
+// begin takes in a host that was not there; mu is held.
+func (f *Fleet) begin(a Agent) *live {
+	past := f.past[a.ID]
+	if past == nil {
+		past = newHistory()
+		f.past[a.ID] = past
+	}
+	l := &live{host: Host{Agent: a.ID, Name: a.Hostname}, past: past}
+	f.hosts[a.ID] = l
+	f.order.add(l)
+	f.changes++
+	return l
 }
 
 // hear takes in the sessions that a report lists.
@@ -245,6 +261,7 @@ func located(s dcvix.Session, host dcvix.Hostname, at time.Time) dcvix.Session {
 func (f *Fleet) Drop(id dcvix.AgentID) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	delete(f.past, id)
 	if l, there := f.hosts[id]; there {
 		f.forget(l)
 	}
@@ -291,10 +308,13 @@ func (f *Fleet) Revision() uint64 {
 }
 
 // sweep marks the hosts that fell silent and drops those silent ten times as
-// long; it returns both.
+// long; it returns both. What a dropped host reported is remembered for an hour.
 func (f *Fleet) sweep(now time.Time) (silent, dropped []Host) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	maps.DeleteFunc(f.past, func(id dcvix.AgentID, past *history) bool {
+		return f.hosts[id] == nil && past.old(stepOf(now, HistoryStep))
+	})
 	for _, l := range f.hosts {
 		limit := max(f.maxAge, l.host.interval*5/2)
 		age := now.Sub(l.host.LastSeen)
