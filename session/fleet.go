@@ -51,7 +51,8 @@ type Fleet struct {
 	mu       sync.RWMutex
 	hosts    map[dcvix.AgentID]*live
 	order    byName // all hosts
-	where    whereabouts
+	where    whereabouts[dcvix.SessionID]
+	owners   whereabouts[string]         // by folded name
 	flags    map[dcvix.AgentID]HostFlags // also of hosts that do not report
 	past     map[dcvix.AgentID]*history  // of the last hour, also of hosts that were dropped for their silence
 	due      time.Time                   // no passing phase ends before it; zero when there is none
@@ -71,7 +72,7 @@ type live struct {
 func newFleet(maxAge, deadline time.Duration, tell func(Event)) *Fleet {
 	return &Fleet{
 		maxAge: maxAge, deadline: deadline, tell: tell,
-		hosts: make(map[dcvix.AgentID]*live), where: make(whereabouts), flags: make(map[dcvix.AgentID]HostFlags),
+		hosts: make(map[dcvix.AgentID]*live), where: make(whereabouts[dcvix.SessionID]), owners: make(whereabouts[string]), flags: make(map[dcvix.AgentID]HostFlags),
 		past: make(map[dcvix.AgentID]*history),
 	}
 }
@@ -202,7 +203,7 @@ func (f *Fleet) show(l *live) {
 	if !slices.EqualFunc(sessions, l.host.Sessions, sameSession) {
 		f.tell(Event{Kind: EventSessions, Agent: l.host.Agent})
 	}
-	f.where.move(l.host.Agent, l.host.Sessions, sessions)
+	f.moved(l.host.Agent, l.host.Sessions, sessions)
 	l.host.Sessions, l.candidate = sessions, l.newCandidate()
 	f.changed(l)
 }
@@ -271,7 +272,7 @@ func (f *Fleet) Drop(id dcvix.AgentID) {
 func (f *Fleet) forget(l *live) {
 	delete(f.hosts, l.host.Agent)
 	f.order.remove(l)
-	f.where.move(l.host.Agent, l.host.Sessions, nil)
+	f.moved(l.host.Agent, l.host.Sessions, nil)
 	f.changes++
 	f.revision++
 	f.tell(Event{Kind: EventHost, Agent: l.host.Agent})
@@ -306,6 +307,8 @@ func (f *Fleet) Revision() uint64 {
 	defer f.mu.RUnlock()
 	return f.revision
 }
+
+func compareNames(a, b Host) int { return cmp.Compare(a.Name, b.Name) }
 
 // sweep marks the hosts that fell silent and drops those silent ten times as
 // long; it returns both. What a dropped host reported is remembered for an hour.
