@@ -12,6 +12,7 @@ package directorapi
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -99,12 +100,15 @@ type Server struct {
 	refusals   refusals
 	sources    refusals // what checkSource logs
 	challenges *challenges
-	view       hostView
+	run        string    // is another one for each Server, in the tags of lists
 	zippers    sync.Pool // of *gzip.Writer
 
+	serverTexts  *hostTexts // what lists say of a host
+	sessionTexts *hostTexts // what lists say of its sessions
+
 	auditFails   failing
-	auditExports chan struct{} // likewise, for exports
 	auditReaders chan struct{} // one element for each who reads the audit
+	auditExports chan struct{} // likewise, for exports
 	streams      streams
 }
 
@@ -142,8 +146,10 @@ func New(cfg Config) (*Server, error) {
 	}
 	s := &Server{
 		cfg: cfg, certs: newCertCache(cfg.CA, cfg.Now), cross: http.NewCrossOriginProtection(),
-		challenges: newChallenges(cfg.Tokens, cfg.Now), proxies: cfg.TrustedProxies, gateway: gateway,
+		challenges: newChallenges(cfg.Tokens, cfg.Now), run: rand.Text(), proxies: cfg.TrustedProxies, gateway: gateway,
 		auditReaders: make(chan struct{}, auditReaders), auditExports: make(chan struct{}, auditExports), streams: streams{patience: streamPatience},
+		serverTexts:  newHostTexts(func(h session.Host) any { return []dcvix.Server{serverForAdmin(h)} }),
+		sessionTexts: newHostTexts(func(h session.Host) any { return h.Sessions }),
 	}
 	for _, part := range []struct {
 		into *http.Handler

@@ -73,6 +73,15 @@ func (b *Broker) Hosts() []Host {
 	return b.fleet.Hosts()
 }
 
+// HostsRevision returns a number that is another one whenever Hosts returns
+// something else, and costs nothing of what that does. Taken before Hosts, it is of
+// what Hosts then returns or of something older, never of something newer. It counts
+// from the start of this Broker.
+func (b *Broker) HostsRevision() uint64 {
+	b.fleet.expire(b.cfg.Now())
+	return b.fleet.Revision()
+}
+
 // Host returns the host of an agent, and whether it reports; else it has only its
 // name and what was decided about it.
 func (b *Broker) Host(id dcvix.AgentID) (Host, bool) {
