@@ -20,18 +20,24 @@ const usualBody = 8 << 10
 // the protocol grows by adding.
 func readJSON[T any](c echo.Context) (T, error) {
 	var v T
-	var body bytes.Buffer
-	body.Grow(int(min(max(c.Request().ContentLength, 0), usualBody)) + bytes.MinRead)
-	if _, err := body.ReadFrom(c.Request().Body); err != nil {
+	body, err := readBody(c.Request())
+	if err != nil {
 		return v, bodyError(err)
 	}
-	if json.Unmarshal(body.Bytes(), &v) == nil {
+	if json.Unmarshal(body, &v) == nil {
 		return v, nil
 	}
-	if err := json.NewDecoder(&body).Decode(&v); err != nil { // it tells more kinds of errors apart
+	if err := json.NewDecoder(bytes.NewReader(body)).Decode(&v); err != nil { // it tells more kinds of errors apart
 		return v, bodyError(err)
 	}
 	return v, malformed("The request has more than one JSON value: send one.")
+}
+
+func readBody(r *http.Request) ([]byte, error) {
+	var body bytes.Buffer
+	body.Grow(int(min(max(r.ContentLength, 0), usualBody)) + bytes.MinRead)
+	_, err := body.ReadFrom(r.Body)
+	return body.Bytes(), err
 }
 
 // readOptionalJSON is readJSON for a body that may be empty.

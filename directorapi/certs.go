@@ -3,8 +3,8 @@ package directorapi
 import (
 	"crypto/sha256"
 	"crypto/x509"
+	"errors"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/dcvix/dcvix"
@@ -12,48 +12,25 @@ import (
 	"github.com/dcvix/dcvix/session"
 )
 
-// maxCerts bounds the memory of verified certificates, a few hundred bytes each.
-const maxCerts = 20_000
-
-// A certCache verifies agents' certificates and remembers those that were good,
-// so that a kept-alive connection costs no signature check a request. Only the
-// chain and the dates are remembered: whether the agent is still registered is
-// asked each time.
-type certCache struct {
-	pool *x509.CertPool
-	now  func() time.Time
-
-	mu   sync.RWMutex
-	good map[[sha256.Size]byte]peer
-}
-
-// A peer is who a verified certificate names.
+// A peer is who a verified certificate of an agent names. Whether the agent is still
+// registered is to be asked each time.
 type peer struct {
 	id      dcvix.AgentID
 	key     session.KeyHash
 	expires time.Time
 }
 
-func newCertCache(authority *ca.Authority, now func() time.Time) *certCache {
-	return &certCache{pool: authority.Pool(), now: now, good: make(map[[sha256.Size]byte]peer)}
-}
+var errNotAnAgent = errors.New("the certificate is not of an agent")
 
-func (c *certCache) verify(chain []*x509.Certificate) (peer, error) {
+// verifyAgent returns who a chain of certificates is of, if the authority signed it.
+func verifyAgent(authority *ca.Authority, chain []*x509.Certificate, now time.Time) (peer, error) {
 	leaf := chain[0]
-	key := sha256.Sum256(leaf.Raw)
-	now := c.now()
-	c.mu.RLock()
-	p, ok := c.good[key]
-	c.mu.RUnlock()
-	if ok && now.Before(p.expires) {
-		return p, nil
-	}
 	intermediates := x509.NewCertPool()
 	for _, above := range chain[1:] {
 		intermediates.AddCert(above)
 	}
 	_, err := leaf.Verify(x509.VerifyOptions{
-		Roots: c.pool, Intermediates: intermediates, CurrentTime: now,
+		Roots: authority.Pool(), Intermediates: intermediates, CurrentTime: now,
 		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
 	})
 	if err != nil {
@@ -63,12 +40,5 @@ func (c *certCache) verify(chain []*x509.Certificate) (peer, error) {
 	if !ok || dcvix.AgentID(guid).Validate() != nil {
 		return peer{}, errNotAnAgent
 	}
-	p = peer{id: dcvix.AgentID(guid), key: sha256.Sum256(leaf.RawSubjectPublicKeyInfo), expires: leaf.NotAfter}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if len(c.good) >= maxCerts {
-		clear(c.good)
-	}
-	c.good[key] = p
-	return p, nil
+	return peer{id: dcvix.AgentID(strings.Clone(guid)), key: sha256.Sum256(leaf.RawSubjectPublicKeyInfo), expires: leaf.NotAfter}, nil
 }

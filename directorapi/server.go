@@ -85,7 +85,6 @@ type Server struct {
 	users   http.Handler
 	agents  http.Handler
 	control http.Handler
-	certs   *certCache
 	cross   *http.CrossOriginProtection
 	conns   agentConns
 
@@ -136,7 +135,7 @@ func New(cfg Config) (*Server, error) {
 		cfg.Throttle = usual
 	}
 	s := &Server{
-		cfg: cfg, certs: newCertCache(cfg.CA, cfg.Now), cross: http.NewCrossOriginProtection(),
+		cfg: cfg, cross: http.NewCrossOriginProtection(),
 		challenges: newChallenges(cfg.Tokens, cfg.Now), run: rand.Text(), proxies: cfg.TrustedProxies, gateway: gateway,
 		auditReaders: make(chan struct{}, auditReaders), streams: streams{patience: streamPatience},
 	}
