@@ -5,7 +5,7 @@ import { ConfirmButton } from "../parts/ConfirmButton";
 import { ErrorNote } from "../parts/ErrorNote";
 import { MoreRows } from "../parts/MoreRows";
 import { StateWord, type Tone } from "../parts/StateWord";
-import { useNow } from "../parts/useNow";
+import { useNow } from "../parts/clock";
 import { useShown } from "../parts/useShown";
 import { ago, exact } from "../parts/words";
 import { useApprove, useDecide } from "./queries";

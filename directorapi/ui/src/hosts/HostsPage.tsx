@@ -5,7 +5,7 @@ import type { Server } from "../api/client";
 import { ErrorNote } from "../parts/ErrorNote";
 import { MoreRows } from "../parts/MoreRows";
 import { StateWord, type Tone } from "../parts/StateWord";
-import { useNow } from "../parts/useNow";
+import { useNow } from "../parts/clock";
 import { useShown } from "../parts/useShown";
 import { ago, exact, gibibytes, span } from "../parts/words";
 import { hostsQuery } from "./queries";

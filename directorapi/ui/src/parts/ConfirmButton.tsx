@@ -1,8 +1,8 @@
-import { Button, Group, Modal, Stack, Text } from "@mantine/core";
+import { Button } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import type { UseMutationResult } from "@tanstack/react-query";
 
-import { ErrorNote } from "./ErrorNote";
+import { ConfirmDialog } from "./ConfirmDialog";
 
 interface Confirmation {
   label: string; // of the button that asks
@@ -12,7 +12,7 @@ interface Confirmation {
 }
 
 /** ConfirmButton is an act that ends something: it asks once before it is done. */
-export function ConfirmButton({ label, question, confirm, action }: Confirmation) {
+export function ConfirmButton({ label, ...dialog }: Confirmation) {
   const [opened, { open, close }] = useDisclosure(false);
   return (
     <>
@@ -21,32 +21,13 @@ export function ConfirmButton({ label, question, confirm, action }: Confirmation
         color="red"
         size="compact-sm"
         onClick={() => {
-          action.reset();
+          dialog.action.reset();
           open();
         }}
       >
         {label}
       </Button>
-      <Modal opened={opened} onClose={close} title={confirm} centered>
-        <Stack>
-          <Text>{question}</Text>
-          <ErrorNote error={action.error} />
-          <Group justify="flex-end">
-            <Button variant="default" onClick={close} data-autofocus>
-              Keep it
-            </Button>
-            <Button
-              color="red.9"
-              loading={action.isPending}
-              onClick={() => {
-                action.mutate(undefined, { onSuccess: close });
-              }}
-            >
-              {confirm}
-            </Button>
-          </Group>
-        </Stack>
-      </Modal>
+      <ConfirmDialog {...dialog} opened={opened} onClose={close} />
     </>
   );
 }

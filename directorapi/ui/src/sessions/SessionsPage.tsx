@@ -5,7 +5,7 @@ import type { Session } from "../api/client";
 import { ConfirmButton } from "../parts/ConfirmButton";
 import { ErrorNote } from "../parts/ErrorNote";
 import { MoreRows } from "../parts/MoreRows";
-import { useNow } from "../parts/useNow";
+import { useNow } from "../parts/clock";
 import { useShown } from "../parts/useShown";
 import { connected } from "../parts/words";
 import { sessionsQuery, useCloseSession } from "./queries";
