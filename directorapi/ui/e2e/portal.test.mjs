@@ -217,10 +217,13 @@ test("the pages work below a prefix, with live updates", limit, async () => {
 test("a hostile name stays text, and a host that nobody knows says what to do", limit, async () => {
   await policy(
     [
-      { id: user.name, ...offered, workstations: [server, "ws2", hostile, "ALLOW_CUSTOM"] },
+      { id: user.name, workstations: [server, "ws2", "ALLOW_CUSTOM"], pools: [pool, hostile] },
       { id: admin.name, admin: true, workstations: [server] },
     ],
-    [{ id: pool, workstations: [server] }],
+    [
+      { id: pool, workstations: [server] },
+      { id: hostile, workstations: [server] },
+    ],
   );
   const page = await open("");
   await logIn(user);
