@@ -39,6 +39,7 @@ test("shows the director's sentence as it is when a login is refused, and keeps 
 
   expect(await screen.findByText("The user name, the password or the code is wrong.")).toBeVisible();
   expect(await user()).toHaveValue("alice");
+  expect(password()).toHaveFocus();
   expect(screen.getByText(/request req-7, status 401/)).toBeInTheDocument();
 });
 
