@@ -11,9 +11,9 @@ const router = createHashRouter([
   {
     element: <Console />,
     children: [
-      { path: "/agents", element: <AgentsPage /> },
       { path: "/hosts", element: <HostsPage /> },
       { path: "/sessions", element: <SessionsPage /> },
+      { path: "/agents", element: <AgentsPage /> },
       { path: "*", element: <Navigate to="/agents" replace /> },
     ],
   },

@@ -1,0 +1,32 @@
+import { queryOptions, useMutation } from "@tanstack/react-query";
+
+import { answer, api } from "../api/client";
+import { poll } from "../api/poll";
+import type { components } from "../api/schema.gen";
+
+export type Explanation = components["schemas"]["Explanation"];
+export type PolicyAccess = components["schemas"]["PolicyAccess"];
+
+/** useExplain asks which host somebody would get, and why not the others. It changes nothing. */
+export function useExplain() {
+  return useMutation({
+    mutationFn: (body: components["schemas"]["ExplainRequest"]) =>
+      answer(api.POST("/v1/admin/explain", { body })),
+  });
+}
+
+/** policyQuery asks what is wrong with the files of the policy. */
+export const policyQuery = queryOptions({
+  queryKey: ["admin", "policy"],
+  queryFn: ({ signal }) => answer(api.GET("/v1/admin/policy", { signal })),
+  refetchInterval: poll(30_000),
+});
+
+/** accessQuery asks what the policy gives a user whose login brings certain groups. */
+export function accessQuery(user: string, group: string[]) {
+  return queryOptions({
+    queryKey: ["admin", "policy", "user", user, ...group],
+    queryFn: ({ signal }) =>
+      answer(api.GET("/v1/admin/policy/access", { signal, params: { query: { user, group } } })),
+  });
+}

@@ -1,0 +1,31 @@
+import { Alert, Button, Code, CopyButton, Group, Text } from "@mantine/core";
+
+/** JoinSteps are the lines to run on a host so that it asks to join this director. */
+export function JoinSteps({ title, fingerprint }: { title: string; fingerprint?: string }) {
+  const lines = joinLines(window.location.hostname, fingerprint);
+  return (
+    <Alert color="gray" title={title}>
+      <Text size="sm" mb="xs">
+        Install the agent on each host that runs DCV, then run these lines there as root. Its agent asks here
+        to be let in, with a key whose fingerprint you compare.
+      </Text>
+      <Code block className="join">
+        {lines}
+      </Code>
+      <Group mt="xs">
+        <CopyButton value={lines}>
+          {({ copied, copy }) => (
+            <Button size="compact-sm" variant="default" onClick={copy}>
+              {copied ? "Copied" : "Copy the lines"}
+            </Button>
+          )}
+        </CopyButton>
+      </Group>
+    </Alert>
+  );
+}
+
+function joinLines(director: string, fingerprint?: string): string {
+  const keys = [`director_host = ${director}`, ...(fingerprint ? [`ca_fingerprint = ${fingerprint}`] : [])];
+  return `printf '[agent]\\n${keys.join("\\n")}\\n' > /etc/dcvix-agent/dcvix-agent.conf\nsystemctl restart dcvix-agent`;
+}

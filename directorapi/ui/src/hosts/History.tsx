@@ -1,0 +1,3 @@
+export function History({ server }: { server: string }) {
+  return <span hidden>{server}</span>;
+}
