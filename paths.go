@@ -40,6 +40,7 @@ const (
 	PathAdminDenial          = "/v1/admin/denials/{guid}"
 	PathAdminServerDrain     = "/v1/admin/servers/{server}/drain"
 	PathAdminServerUndrain   = "/v1/admin/servers/{server}/undrain"
+	PathAdminServerHistory   = "/v1/admin/servers/{server}/history"
 	PathAdminExplain         = "/v1/admin/explain"
 	PathAdminAudit           = "/v1/admin/audit"
 	PathAdminPolicy          = "/v1/admin/policy"

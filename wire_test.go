@@ -30,7 +30,11 @@ func wire() map[string]any { // any: as encoding/json
 	stats := dcvix.Stats{Hostname: "ws1", FreeMemory: 1, TotalMemory: 2, Cores: 4, CPUUsage: 12.5, Load1: 0.1, Load5: 0.2, Load15: 0.3}
 	gpus := []dcvix.GPU{{Index: 1, Model: "NVIDIA L4", Driver: "550.54.15", Usage: 12, EncoderUsage: 3, UsedMemory: 1, TotalMemory: 2, Temperature: 41}}
 	licence := &dcvix.Licence{Mode: "demo", Products: []dcvix.LicensedProduct{{Product: "dcv", Status: "licensed", CheckedAt: at, ExpiresAt: at}}}
+	half := 50.25
 	return map[string]any{
+		"host-history": dcvix.HostHistory{ServerID: "ws1", Begin: at, StepSeconds: 60, Samples: []*dcvix.HostSample{
+			nil, {CPU: 12.5, Memory: &half, GPU: &half, GPUMemory: &half, Load: 0.31, Sessions: 2, Connections: 1}, {CPU: 1},
+		}},
 		"health":                 dcvix.Health{Status: "healthy", Protocol: 2, Version: "0.2.0"},
 		"login-request":          dcvix.LoginRequest{UserID: "alice", Password: "p", OTP: "123456", Challenge: "c"},
 		"login-options":          dcvix.LoginOptions{OTP: dcvix.OTPOptional},

@@ -93,6 +93,7 @@ func routes() []route {
 		{post, dcvix.PathAdminAgentReactivate, accessAdmin, forAdmins, session.AuditAgentReactivate, (*Server).reactivateAgent},
 		{get, dcvix.PathAdminDenials, accessAdmin, forAdmins, "", (*Server).listDenials},
 		{del, dcvix.PathAdminDenial, accessAdmin, forAdmins, session.AuditForgetDenial, (*Server).forgetDenial},
+		{get, dcvix.PathAdminServerHistory, accessAdmin, forUsers, "", (*Server).serverHistory},
 		{post, dcvix.PathAdminServerDrain, accessAdmin, forAdmins, session.AuditHostDrain, (*Server).drain},
 		{post, dcvix.PathAdminServerUndrain, accessAdmin, forAdmins, session.AuditHostUndrain, (*Server).undrain},
 		{post, dcvix.PathAdminExplain, accessAdmin, forAdmins, "", (*Server).explain},

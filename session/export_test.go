@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"time"
+	"unsafe"
 
 	"github.com/dcvix/dcvix"
 )
@@ -150,3 +151,10 @@ func (f *Fleet) IDs() int { return len(f.where) }
 
 // ParsePair is parsePair.
 func ParsePair(s string) (a, b int, ok bool) { return parsePair(s) }
+
+// Histories returns of how many hosts the last hour is remembered.
+func (f *Fleet) Histories() int { return len(f.past) }
+
+// HistoryBytes is what the history of one host takes: its struct, and the samples in
+// the size class of the runtime (runtime/sizeclasses.go) that they are rounded up to.
+const HistoryBytes = int(unsafe.Sizeof(history{})) + (HistoryLength*int(unsafe.Sizeof(packed{}))+127)/128*128

@@ -51,6 +51,7 @@ type Fleet struct {
 	hosts   map[dcvix.AgentID]*live
 	where   whereabouts
 	flags   map[dcvix.AgentID]HostFlags // also of hosts that do not report
+	past    map[dcvix.AgentID]*history  // of the last hour, also of hosts that were dropped for their silence
 	due     time.Time                   // no passing phase ends before it; zero when there is none
 	changes uint64                      // counts the hosts that came and went
 }
@@ -59,6 +60,7 @@ type Fleet struct {
 type live struct {
 	host    Host
 	entries []*tracked // in the order of their ids
+	past    *history
 
 	candidate *Candidate // made anew with every change
 }
@@ -67,6 +69,7 @@ func newFleet(maxAge, deadline time.Duration, tell func(Event)) *Fleet {
 	return &Fleet{
 		maxAge: maxAge, deadline: deadline, tell: tell,
 		hosts: make(map[dcvix.AgentID]*live), where: make(whereabouts), flags: make(map[dcvix.AgentID]HostFlags),
+		past: make(map[dcvix.AgentID]*history),
 	}
 }
 
@@ -101,15 +104,27 @@ func (f *Fleet) Report(a Agent, update dcvix.AgentUpdate, at time.Time) {
 	case l != nil && at.Before(l.host.LastSeen) && l.host.LastSeen.Sub(at) < f.deadline:
 		return // much older means that the clock was put back
 	case l == nil:
-		l = new(live)
-		f.hosts[a.ID] = l
-		f.changes++
+		l = f.begin(a.ID)
 	}
 	h.Flags, h.Sessions = f.flags[a.ID], l.host.Sessions
 	l.host = h
 	l.hear(update.Sessions, at)
 	f.show(l)
+	l.past.note(&l.host, at)
 	f.tell(Event{Kind: EventHost, Agent: a.ID})
+}
+
+// begin takes in a host that was not there; mu is held.
+func (f *Fleet) begin(id dcvix.AgentID) *live {
+	past := f.past[id]
+	if past == nil {
+		past = newHistory()
+		f.past[id] = past
+	}
+	l := &live{past: past}
+	f.hosts[id] = l
+	f.changes++
+	return l
 }
 
 // hear takes in the sessions that a report lists.
@@ -231,6 +246,7 @@ func located(s dcvix.Session, host dcvix.Hostname, at time.Time) dcvix.Session {
 func (f *Fleet) Drop(id dcvix.AgentID) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	delete(f.past, id)
 	if l, there := f.hosts[id]; there {
 		delete(f.hosts, id)
 		f.where.move(id, l.host.Sessions, nil)
@@ -272,10 +288,11 @@ func (f *Fleet) Hosts() []Host {
 }
 
 // sweep marks the hosts that fell silent and drops those silent ten times as
-// long; it returns both.
+// long; it returns both. What a dropped host reported is remembered for an hour.
 func (f *Fleet) sweep(now time.Time) (silent, dropped []Host) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	maps.DeleteFunc(f.past, func(id dcvix.AgentID, past *history) bool { return f.hosts[id] == nil && past.old(stepOf(now, HistoryStep)) })
 	maps.DeleteFunc(f.hosts, func(_ dcvix.AgentID, l *live) bool {
 		limit := max(f.maxAge, l.host.interval*5/2)
 		age := now.Sub(l.host.LastSeen)

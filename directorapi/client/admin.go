@@ -127,6 +127,18 @@ func (c *Client) Server(ctx context.Context, host string) (dcvix.ServerDetail, e
 	return detail, err
 }
 
+// History returns the last hour of a host, by a name of it. It needs an admin; a
+// director of the 0.1 generation cannot tell. The error has code
+// [dcvix.CodeNotFound] when no registered agent has the name.
+func (c *Client) History(ctx context.Context, host string) (dcvix.HostHistory, error) {
+	var history dcvix.HostHistory
+	if err := checkSegment(host); err != nil {
+		return history, err
+	}
+	_, err := c.do(ctx, call{method: http.MethodGet, path: dcvix.Path(dcvix.PathAdminServerHistory, host), out: &history, new: true, things: true})
+	return history, err
+}
+
 // Drain keeps new sessions from a host. People see the message, one line of up to
 // 300 characters. It needs an admin; a director of the 0.1 generation cannot do it.
 func (c *Client) Drain(ctx context.Context, host, message string) error {

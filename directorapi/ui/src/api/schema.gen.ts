@@ -547,6 +547,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/admin/servers/{server}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show what a host reported in the last hour
+         * @description One sample a minute, the last that came in it. The director remembers it in
+         *     memory: after its start, and for minutes without a report, there is null.
+         */
+        get: operations["serverHistory"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/admin/servers/{server}/drain": {
         parameters: {
             query?: never;
@@ -911,6 +932,35 @@ export interface components {
             /** @description Also while it is silent; else the director has not heard of it, or not for long. */
             reports: boolean;
             agent: components["schemas"]["Agent"];
+        };
+        /** @description The last hour of a host as it reported it. */
+        HostHistory: {
+            serverId: string;
+            /**
+             * Format: date-time
+             * @description Of the first step.
+             */
+            begin: string | null;
+            /** @example 60 */
+            stepSeconds: number;
+            /** @description 60, one a step; null where no report came. The last step goes on. */
+            samples: (components["schemas"]["HostSample"] | null)[];
+        };
+        /** @description What a host last said within one step. Percents are 0 to 100, and absent when they are not known. */
+        HostSample: {
+            /** @description Percent of all cores. */
+            cpu: number;
+            /** @description Percent that is used. */
+            memory?: number;
+            /** @description Percent, the mean of all cards; absent when there is none. */
+            gpu?: number;
+            /** @description Percent that is used of that of all cards together. */
+            gpuMemory?: number;
+            /** @description Of one minute. */
+            load: number;
+            sessions: number;
+            /** @description Clients of all sessions. */
+            connections: number;
         };
         DrainRequest: {
             /** @description For people; one line of up to 300 characters. */
@@ -2152,6 +2202,53 @@ export interface operations {
                 };
                 content?: never;
             };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    serverHistory: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A name of the host, as in a policy. */
+                server: components["parameters"]["Server"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The last hour. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "serverId": "ws1.lab.example",
+                     *       "begin": "2026-11-22T16:04:00Z",
+                     *       "stepSeconds": 60,
+                     *       "samples": [
+                     *         null,
+                     *         {
+                     *           "cpu": 12.5,
+                     *           "memory": 41.2,
+                     *           "gpu": 3,
+                     *           "gpuMemory": 7.5,
+                     *           "load": 0.31,
+                     *           "sessions": 1,
+                     *           "connections": 1
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["HostHistory"];
+                };
+            };
+            304: components["responses"]["NotModified"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
