@@ -5,7 +5,7 @@ import type { Session, SessionType } from "../api/client";
 import { ErrorNote } from "../parts/ErrorNote";
 import { StateWord } from "../parts/StateWord";
 import { recall, remember } from "../parts/storage";
-import { useNow } from "../parts/useNow";
+import { useNow } from "../parts/clock";
 import { SessionState } from "../sessions/SessionState";
 import { CloseButton } from "./CloseButton";
 import { ConnectRow } from "./ConnectRow";

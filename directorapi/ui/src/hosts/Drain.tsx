@@ -31,15 +31,28 @@ export function Drain({ host }: { host: Server }) {
       </Group>
       <ErrorNote title={`${host.hostname} stays drained`} error={undrain.error} />
       <Modal opened={opened} onClose={close} title={`Drain ${host.hostname}`} centered>
-        <DrainForm host={host} onDone={close} />
+        <DrainForm
+          server={host.hostname}
+          message={host.maintenance?.message}
+          sessions={host.sessions.length}
+          onDone={close}
+        />
       </Modal>
     </>
   );
 }
 
-function DrainForm({ host, onDone }: { host: Server; onDone: () => void }) {
-  const drain = useDrain(host.hostname);
-  const [message, setMessage] = useState(host.maintenance?.message ?? "");
+interface Draining {
+  server: string;
+  message?: string | undefined; // that it has now
+  sessions?: number; // that it has now; absent: not known
+  onDone: () => void;
+}
+
+/** DrainForm asks why, and drains the host. */
+export function DrainForm({ server, message: old = "", sessions, onDone }: Draining) {
+  const drain = useDrain(server);
+  const [message, setMessage] = useState(old);
   const [end, setEnd] = useState("");
   const submit = (event: SyntheticEvent) => {
     event.preventDefault();
@@ -50,7 +63,7 @@ function DrainForm({ host, onDone }: { host: Server; onDone: () => void }) {
     <form onSubmit={submit}>
       <Stack>
         <Text size="sm">
-          No new session starts on {host.hostname}. {stay(host.sessions.length)}
+          No new session starts on {server}. {stay(sessions)}
         </Text>
         <TextInput
           label="Why"
@@ -71,7 +84,7 @@ function DrainForm({ host, onDone }: { host: Server; onDone: () => void }) {
             setEnd(event.currentTarget.value);
           }}
         />
-        <ErrorNote title={`${host.hostname} was not drained`} error={drain.error} />
+        <ErrorNote title={`${server} was not drained`} error={drain.error} />
         <Group justify="flex-end">
           <Button variant="default" onClick={onDone}>
             Leave it
@@ -85,7 +98,8 @@ function DrainForm({ host, onDone }: { host: Server; onDone: () => void }) {
   );
 }
 
-function stay(sessions: number): string {
+function stay(sessions: number | undefined): string {
   if (sessions === 0) return "It has none now.";
+  if (sessions === undefined) return "Those that it has may be used and closed as before.";
   return `Its ${count(sessions, "session")} may be used and closed as before.`;
 }

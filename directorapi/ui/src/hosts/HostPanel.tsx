@@ -6,7 +6,7 @@ import type { components } from "../api/schema.gen";
 import { ErrorNote } from "../parts/ErrorNote";
 import { Facts } from "../parts/Facts";
 import { SidePanel } from "../parts/SidePanel";
-import { useNow } from "../parts/useNow";
+import { useNow } from "../parts/clock";
 import { ago, clock, exact, gibibytes } from "../parts/words";
 import { keyOfSession } from "../sessions/queries";
 import { SessionState } from "../sessions/SessionState";

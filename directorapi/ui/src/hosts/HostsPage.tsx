@@ -6,7 +6,7 @@ import { FilterChoice, Filters, FilterText, matches } from "../app/Filters";
 import { ListState } from "../app/ListState";
 import { Page } from "../app/Page";
 import { useView } from "../app/useView";
-import { useNow } from "../parts/useNow";
+import { useNow } from "../parts/clock";
 import { count } from "../parts/words";
 import { DataTable } from "../table/DataTable";
 import { parseSort, writeSort } from "../table/sort";

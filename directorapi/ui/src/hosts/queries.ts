@@ -55,3 +55,13 @@ function useHostAct<T>(act: (variables: T) => Promise<unknown>) {
     onSettled: () => client.invalidateQueries({ queryKey: ["admin"] }),
   });
 }
+
+/** historyQuery asks for the last hour of a host, one sample a minute. */
+export function historyQuery(server: string) {
+  return queryOptions({
+    queryKey: ["admin", "hosts", server, "history"],
+    queryFn: ({ signal }) =>
+      answer(api.GET("/v1/admin/servers/{server}/history", { signal, params: { path: { server } } })),
+    refetchInterval: poll(30_000),
+  });
+}

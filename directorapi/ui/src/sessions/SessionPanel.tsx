@@ -4,7 +4,7 @@ import { Link } from "react-router";
 import type { Session } from "../api/client";
 import { Facts } from "../parts/Facts";
 import { SidePanel } from "../parts/SidePanel";
-import { useNow } from "../parts/useNow";
+import { useNow } from "../parts/clock";
 import { ago, exact, span } from "../parts/words";
 import { CloseSession } from "./CloseSession";
 import { idleOf } from "./idle";
