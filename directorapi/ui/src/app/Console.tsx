@@ -3,26 +3,33 @@ import "./console.css";
 import { Group, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useRef } from "react";
-import { NavLink, Outlet } from "react-router";
+import { NavLink, Outlet, useNavigate } from "react-router";
 
 import { agentsQuery } from "../agents/queries";
+import { useKeys } from "../keys/keys";
 import { Mark } from "../parts/Mark";
 import { count } from "../parts/words";
 import { Search } from "./Search";
 import { UserBar } from "./UserBar";
 
 const pages = [
-  { to: "/overview", label: "Overview" },
-  { to: "/hosts", label: "Hosts" },
-  { to: "/sessions", label: "Sessions" },
-  { to: "/agents", label: "Agents" },
-  { to: "/access", label: "Access" },
-  { to: "/audit", label: "Audit" },
+  { to: "/overview", label: "Overview", key: "o" },
+  { to: "/hosts", label: "Hosts", key: "h" },
+  { to: "/sessions", label: "Sessions", key: "s" },
+  { to: "/agents", label: "Agents", key: "a" },
+  { to: "/access", label: "Access", key: "c" },
+  { to: "/audit", label: "Audit", key: "u" },
 ];
 
 /** Console is the frame of the pages for admins: where to go, what to search, who works here. */
 export function Console() {
   const main = useRef<HTMLElement>(null);
+  const navigate = useNavigate();
+  useKeys([
+    ...pages.map(({ to, label, key }) => ({ keys: `g ${key}`, does: `Go to ${label}`, run: () => void navigate(to) })),
+    { keys: "ArrowDown", does: "Go to the next row of a list" },
+    { keys: "Enter", does: "Open what has the focus" },
+  ]);
   return (
     <div className="console">
       <button

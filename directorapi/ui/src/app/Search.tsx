@@ -1,10 +1,11 @@
-import { Combobox, TextInput, useCombobox } from "@mantine/core";
+import { Combobox, Kbd, TextInput, useCombobox } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import { useState } from "react";
+import { useRef, useState } from "react";
 import { useNavigate } from "react-router";
 
 import { agentsQuery } from "../agents/queries";
 import { hostsQuery } from "../hosts/queries";
+import { useKeys } from "../keys/keys";
 import { keyOfSession, sessionsQuery } from "../sessions/queries";
 
 interface Found {
@@ -24,6 +25,8 @@ export function Search() {
     },
   });
   const navigate = useNavigate();
+  const field = useRef<HTMLInputElement>(null);
+  useKeys([{ keys: "/", does: "Search everything", run: () => field.current?.select() }]);
   const found = useFound(text.trim(), box.dropdownOpened);
   const groups = [...new Set(found.map(({ group }) => group))];
   return (
@@ -42,7 +45,11 @@ export function Search() {
           size="sm"
           aria-label="Search everything"
           placeholder="Search everything"
-          data-search
+          rightSection={<Kbd size="xs">/</Kbd>}
+          rightSectionPointerEvents="none"
+          autoComplete="off"
+          spellCheck={false}
+          ref={field}
           value={text}
           onChange={(event) => {
             setText(event.currentTarget.value);

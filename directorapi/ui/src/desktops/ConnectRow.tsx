@@ -32,7 +32,7 @@ export function ConnectRow({ connection }: { connection: Connection }) {
       <Text size="sm" role="status">
         {taken ? starting[taken] : "Ready. Connect with:"}
       </Text>
-      <Group gap={6}>
+      <Group gap={6} className="ways">
         <Button
           {...button("viewer")}
           component="a"

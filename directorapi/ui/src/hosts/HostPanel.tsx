@@ -7,7 +7,7 @@ import { ErrorNote } from "../parts/ErrorNote";
 import { Facts } from "../parts/Facts";
 import { SidePanel } from "../parts/SidePanel";
 import { useNow } from "../parts/clock";
-import { ago, clock, exact, gibibytes } from "../parts/words";
+import { ago, date, exact, gibibytes } from "../parts/words";
 import { keyOfSession } from "../sessions/queries";
 import { SessionState } from "../sessions/SessionState";
 import { HostStateWord } from "./columns";
@@ -127,7 +127,7 @@ function AgentLink({ host }: { host: Detail }) {
 function licence(host: Detail): string {
   if (!host.licence) return "not known";
   const products = host.licence.products?.map(({ product, status, expires_at }) => {
-    const until = expires_at ? ` until ${clock(expires_at, Date.now())}` : "";
+    const until = expires_at ? ` until ${date(expires_at)}` : "";
     return `${product} ${status.toLowerCase()}${until}`;
   });
   return [host.licence.mode, ...(products ?? [])].filter(Boolean).join(", ");

@@ -11,7 +11,7 @@ export function hostColumns(now: number): Column<Server>[] {
     {
       id: "state",
       label: "State",
-      width: 168,
+      width: 196,
       by: (host) => urgency[stateOf(host, now).code],
       cell: (host) => <HostStateWord host={host} now={now} />,
     },
@@ -30,6 +30,7 @@ export function hostColumns(now: number): Column<Server>[] {
       label: "CPU",
       width: 84,
       number: true,
+      from: "phone",
       by: (host) => host.cpu_usage,
       cell: (host) => <Meter percent={host.cpu_usage} />,
     },

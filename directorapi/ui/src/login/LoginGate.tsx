@@ -2,6 +2,7 @@ import { Anchor, Center, Loader, Modal, Paper, Stack, Text, Title } from "@manti
 import { useQuery } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 
+import { Live } from "../live/Live";
 import { ErrorNote } from "../parts/ErrorNote";
 import { Mark } from "../parts/Mark";
 import { LoginForm } from "./LoginForm";
@@ -28,6 +29,7 @@ export function LoginGate({ realm, children }: { realm: Realm; children: ReactNo
   return (
     <>
       {children}
+      {login.data.state === "in" && <Live />}
       {login.data.state === "ended" && <LoginAgain realm={realm} user={login.data.user} />}
     </>
   );

@@ -3,8 +3,7 @@ import type { ReactNode } from "react";
 import { Link } from "react-router";
 
 import { Chart } from "../parts/Chart";
-import { Clock } from "../parts/Ago";
-import { count } from "../parts/words";
+import { count, date, exact } from "../parts/words";
 import type { Overview } from "./queries";
 
 /** Figures are how things are when nothing needs anybody. */
@@ -100,7 +99,7 @@ function Ends({ overview }: { overview: Overview }) {
         {ca.endsAt && (
           <>
             {" "}
-            until <Clock at={ca.endsAt} />
+            <Until at={ca.endsAt} />
           </>
         )}
       </dd>
@@ -121,7 +120,7 @@ function Licences({ of }: { of: Overview["licences"] }) {
           {licence.endsAt && (
             <>
               {" "}
-              until <Clock at={licence.endsAt} />
+              <Until at={licence.endsAt} />
             </>
           )}
         </div>
@@ -137,7 +136,7 @@ function Certificates({ of }: { of: Overview["certificates"] }) {
       {of.slice(0, few).map((certificate) => (
         <div key={certificate.guid ?? certificate.fingerprint}>
           {certificate.serverId ?? "the director"} until{" "}
-          {certificate.endsAt && <Clock at={certificate.endsAt} />}
+          {certificate.endsAt && <Until at={certificate.endsAt} />}
         </div>
       ))}
       {of.length > few && `and ${String(of.length - few)} more`}
@@ -148,4 +147,12 @@ function Certificates({ of }: { of: Overview["certificates"] }) {
 function said(counts: [number, string][]): string {
   const some = counts.filter(([n]) => n > 0).map(([n, words]) => `${n.toLocaleString("en-GB")} ${words}`);
   return some.length > 0 ? some.join(" · ") : "none";
+}
+
+function Until({ at }: { at: string }) {
+  return (
+    <time dateTime={at} title={exact(at)}>
+      until {date(at)}
+    </time>
+  );
 }

@@ -27,7 +27,7 @@ export function Chart({ label, over, points, write, top }: Series) {
       <figcaption>
         <span>{label}</span>
         <span className="chart-quiet">
-          {known.length === 0 ? "nothing yet" : `${sayNow(now, write)}, at most ${write(highest)}`}
+          {known.length === 0 ? "nothing yet" : `${sayNow(now, write)} · peak ${write(highest)}`}
         </span>
       </figcaption>
       <svg

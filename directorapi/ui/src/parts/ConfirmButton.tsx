@@ -1,8 +1,8 @@
-import { Button, Group, Modal, Stack, Text } from "@mantine/core";
+import { Button } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import type { UseMutationResult } from "@tanstack/react-query";
 
-import { ErrorNote } from "./ErrorNote";
+import { ConfirmDialog } from "./ConfirmDialog";
 
 interface Confirmation {
   label: string; // of the button that asks
@@ -13,7 +13,7 @@ interface Confirmation {
 }
 
 /** ConfirmButton is an act that ends something: it asks once before it is done. */
-export function ConfirmButton({ label, question, confirm, action, tab = 0 }: Confirmation) {
+export function ConfirmButton({ label, tab = 0, ...dialog }: Confirmation) {
   const [opened, { open, close }] = useDisclosure(false);
   return (
     <>
@@ -23,34 +23,13 @@ export function ConfirmButton({ label, question, confirm, action, tab = 0 }: Con
         size="compact-sm"
         tabIndex={tab}
         onClick={() => {
-          action.reset();
+          dialog.action.reset();
           open();
         }}
       >
         {label}
       </Button>
-      {opened && (
-        <Modal opened onClose={close} title={confirm} centered>
-          <Stack>
-            <Text>{question}</Text>
-            <ErrorNote error={action.error} />
-            <Group justify="flex-end">
-              <Button variant="default" onClick={close} data-autofocus>
-                Keep it
-              </Button>
-              <Button
-                color="red.9"
-                loading={action.isPending}
-                onClick={() => {
-                  action.mutate(undefined, { onSuccess: close });
-                }}
-              >
-                {confirm}
-              </Button>
-            </Group>
-          </Stack>
-        </Modal>
-      )}
+      {opened && <ConfirmDialog {...dialog} opened onClose={close} />}
     </>
   );
 }

@@ -19,7 +19,7 @@ export function sessionColumns(now: number): Column<Session>[] {
     {
       id: "state",
       label: "State",
-      width: 190,
+      width: 232,
       from: "phone",
       by: (session) => session["creation-time"] ?? "",
       cell: (session) => <SessionState session={session} now={now} />,
@@ -61,7 +61,7 @@ export function sessionColumns(now: number): Column<Session>[] {
     {
       id: "close",
       label: "",
-      width: 76,
+      width: 88,
       number: true,
       cell: (session, tab) => <CloseSession session={session} tab={tab} />,
     },

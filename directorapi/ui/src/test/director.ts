@@ -1,7 +1,8 @@
 import { vi } from "vitest";
 
-import type { Agent, Server, Session } from "../api/client";
+import type { Agent, DesktopsResponse, Server, Session } from "../api/client";
 import type { components } from "../api/schema.gen";
+import type { Desktop } from "../desktops/desktops";
 
 type Problem = components["schemas"]["Problem"];
 type Handler = (request: Request, part: string) => Promise<Response> | Response;
@@ -35,6 +36,22 @@ export function session(given: Partial<Session> = {}): Session {
     "x11-display": "",
     "x11-authority": "",
     server_id: "ws1",
+    ...given,
+  };
+}
+
+/** desktop is a free host, but for what is given. */
+export function desktop(given: Partial<Desktop> = {}): Desktop {
+  return {
+    kind: "host",
+    name: "ws1",
+    serverId: "ws1",
+    state: "ready",
+    detail: "It is free.",
+    types: ["console", "virtual"],
+    sessions: [],
+    hosts: 1,
+    free: 1,
     ...given,
   };
 }
@@ -84,7 +101,8 @@ export class TestDirector {
   away = false;
   otp: "never" | "optional" | "required" = "never";
   passwords: Record<string, string> = { alice: "wonder", root: "toor" };
-  servers: string[] = [];
+  servers: string[] = []; // hosts that alice may open; ALLOW_CUSTOM is any other
+  desktops: Desktop[] = []; // what comes before them
   sessions: Session[] = [];
   agents: Agent[] = [];
   hosts: Server[] = [];
@@ -141,9 +159,8 @@ export class TestDirector {
     switch (route) {
       case "GET /v1/auth-health":
         return Response.json({ status: "healthy" });
-      case "GET /v1/user/servers":
-        return Response.json({ servers: this.servers });
-      case "GET /v1/user/sessions":
+      case "GET /v1/user/desktops":
+        return Response.json(this.listed());
       case "GET /v1/sessions":
         return Response.json(this.sessions);
       case "GET /v1/servers":
@@ -163,9 +180,22 @@ export class TestDirector {
     return problem(404, "not-found", "There is no such page.");
   }
 
+  /** listed is what alice may open. */
+  listed(): DesktopsResponse {
+    const custom = this.servers.includes("ALLOW_CUSTOM");
+    const own = this.servers.filter((name) => name !== "ALLOW_CUSTOM");
+    const others = this.sessions.map(({ server_id = "" }) => server_id).filter((name) => !own.includes(name));
+    const hosts = [...own, ...others].map((name) => {
+      const sessions = this.sessions.filter(({ server_id }) => server_id === name);
+      const taken = sessions.some((one) => one["num-of-connections"] > 0) ? "in-use" : "own";
+      return desktop({ name, serverId: name, sessions, state: sessions.length === 0 ? "ready" : taken });
+    });
+    return { desktops: [...this.desktops, ...hosts], ...(custom ? { custom } : {}) };
+  }
+
   private async openDesktop(request: Request): Promise<Response> {
-    const { serverId, sessionType } = (await request.clone().json()) as {
-      serverId: string;
+    const { serverId = "ws9", sessionType } = (await request.clone().json()) as {
+      serverId?: string; // absent: a pool's, which has ws9
       sessionType: Session["type"];
     };
     const old = this.sessions.find((one) => one.server_id === serverId && one.type === sessionType);

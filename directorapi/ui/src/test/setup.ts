@@ -27,5 +27,6 @@ vi.stubGlobal(
 
 afterEach(() => {
   cleanup();
+  Reflect.deleteProperty(globalThis, "EventSource"); // what one test puts there is not for the next
   localStorage.clear();
 });
