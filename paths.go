@@ -41,6 +41,7 @@ const (
 	PathAdminServerDrain     = "/v1/admin/servers/{server}/drain"
 	PathAdminServerUndrain   = "/v1/admin/servers/{server}/undrain"
 	PathAdminServerHistory   = "/v1/admin/servers/{server}/history"
+	PathAdminOverview        = "/v1/admin/overview"
 	PathAdminExplain         = "/v1/admin/explain"
 	PathAdminAudit           = "/v1/admin/audit"
 	PathAdminPolicy          = "/v1/admin/policy"

@@ -31,7 +31,17 @@ func wire() map[string]any { // any: as encoding/json
 	gpus := []dcvix.GPU{{Index: 1, Model: "NVIDIA L4", Driver: "550.54.15", Usage: 12, EncoderUsage: 3, UsedMemory: 1, TotalMemory: 2, Temperature: 41}}
 	licence := &dcvix.Licence{Mode: "demo", Products: []dcvix.LicensedProduct{{Product: "dcv", Status: "licensed", CheckedAt: at, ExpiresAt: at}}}
 	half := 50.25
+	counts := dcvix.SessionCounts{Total: 3, Connected: 2}
 	return map[string]any{
+		"overview": dcvix.Overview{
+			Version: "0.2.0", LastReportAt: at, Hosts: dcvix.HostCounts{Total: 15, Drained: 1, Silent: 2, Starting: 3, Offline: 4, Ready: 5}, Sessions: counts,
+			Agents: dcvix.AgentCounts{Pending: 1, Registered: 15, Revoked: 2, Conflicts: 1}, PolicyProblems: 7, BusiestPool: &dcvix.PoolUse{ID: "cad", Hosts: 8, Used: 6, Free: 2},
+			History: dcvix.LoadHistory{Begin: at, StepSeconds: 900, Points: []*dcvix.SessionCounts{nil, &counts}}, CA: dcvix.CertificateEnd{Fingerprint: "AA:BB", EndsAt: at},
+			Certificates: []dcvix.CertificateEnd{{ServerID: "ws1", GUID: guid, EndsAt: at}}, Licences: []dcvix.LicenceEnd{{ServerID: "ws1", Product: "dcv", Demo: true, EndsAt: at}},
+			Attention: []dcvix.Attention{{
+				Kind: "agent-pending", Severity: dcvix.SeverityWarning, Text: "t", Since: at, ServerID: "ws1", GUID: guid, PoolID: "cad", Fingerprint: "AA", Acts: []string{"approve"},
+			}}, AttentionTotal: 1,
+		},
 		"host-history": dcvix.HostHistory{ServerID: "ws1", Begin: at, StepSeconds: 60, Samples: []*dcvix.HostSample{
 			nil, {CPU: 12.5, Memory: &half, GPU: &half, GPUMemory: &half, Load: 0.31, Sessions: 2, Connections: 1}, {CPU: 1},
 		}},

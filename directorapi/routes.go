@@ -85,6 +85,7 @@ func routes() []route {
 		{get, dcvix.PathServer, accessAdmin, forUsers, "", (*Server).showServer},
 		{get, dcvix.PathEvents, accessUser, forUsers, "", (*Server).streamEvents},
 
+		{get, dcvix.PathAdminOverview, accessAdmin, forUsers, "", (*Server).overview},
 		{get, dcvix.PathAdminAgents, accessAdmin, forAdmins, "", (*Server).listAgents},
 		{post, dcvix.PathAdminAgentsApprove, accessAdmin, forAdmins, session.AuditAgentApprove, (*Server).approveAgents},
 		{post, dcvix.PathAdminAgentApprove, accessAdmin, forAdmins, session.AuditAgentApprove, (*Server).approveAgent},

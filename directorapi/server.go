@@ -13,6 +13,7 @@ package directorapi
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -60,6 +61,10 @@ type Config struct {
 	TrustedProxies []netip.Prefix
 	BasePath       string // the API and the pages are below it too, such as /desktops; see [CheckBasePath]; "" means none
 
+	// ServerCertificate returns the director's own certificate of the moment, whose end
+	// the overview tells of. nil, also as an answer, means that it is not told.
+	ServerCertificate func() *x509.Certificate
+
 	VerifierSource SourceCheck                                                  // "" means SourceLog
 	Lookup         func(ctx context.Context, host string) ([]netip.Addr, error) // looks up names of hosts for it; nil means net.DefaultResolver
 
@@ -97,6 +102,7 @@ type Server struct {
 	view       hostView
 	zippers    sync.Pool // of *gzip.Writer
 
+	auditFails   failing
 	auditReaders chan struct{} // one element for each who reads the audit
 	streams      streams
 }

@@ -158,3 +158,9 @@ func (f *Fleet) Histories() int { return len(f.past) }
 // HistoryBytes is what the history of one host takes: its struct, and the samples in
 // the size class of the runtime (runtime/sizeclasses.go) that they are rounded up to.
 const HistoryBytes = int(unsafe.Sizeof(history{})) + (HistoryLength*int(unsafe.Sizeof(packed{}))+127)/128*128
+
+// SweepNow is what Run does for silent hosts.
+func (b *Broker) SweepNow() { b.lookForSilence(context.Background()) }
+
+// WriteSeen is writeSeen.
+func (b *Broker) WriteSeen(ctx context.Context) error { return b.writeSeen(ctx) }

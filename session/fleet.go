@@ -292,7 +292,9 @@ func (f *Fleet) Hosts() []Host {
 func (f *Fleet) sweep(now time.Time) (silent, dropped []Host) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	maps.DeleteFunc(f.past, func(id dcvix.AgentID, past *history) bool { return f.hosts[id] == nil && past.old(stepOf(now, HistoryStep)) })
+	maps.DeleteFunc(f.past, func(id dcvix.AgentID, past *history) bool {
+		return f.hosts[id] == nil && past.old(stepOf(now, HistoryStep))
+	})
 	maps.DeleteFunc(f.hosts, func(_ dcvix.AgentID, l *live) bool {
 		limit := max(f.maxAge, l.host.interval*5/2)
 		age := now.Sub(l.host.LastSeen)

@@ -16,6 +16,14 @@ func (c *Client) Sessions(ctx context.Context) ([]dcvix.Session, error) {
 	return sessions, err
 }
 
+// Overview returns how things are and what needs a person. It needs an admin; a
+// director of the 0.1 generation cannot tell.
+func (c *Client) Overview(ctx context.Context) (dcvix.Overview, error) {
+	var overview dcvix.Overview
+	_, err := c.do(ctx, call{method: http.MethodGet, path: dcvix.PathAdminOverview, out: &overview, new: true})
+	return overview, err
+}
+
 // AdminCreateSession starts a session for the user that req names. It needs an
 // admin.
 func (c *Client) AdminCreateSession(ctx context.Context, req dcvix.CreateSessionRequest) (dcvix.CreateSessionResponse, error) {

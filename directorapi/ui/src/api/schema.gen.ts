@@ -382,6 +382,34 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/admin/overview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Say how things are, and what needs a person
+         * @description All that the console's first page shows. `attention` has the most pressing
+         *     entries first, in an order that stays while nothing changes. Its kinds, from
+         *     the most pressing on: `store-trouble`, `audit-trouble`, `policy-refused`,
+         *     `key-conflict`, `ca-ends`, `agent-pending`, `certificate-ends`,
+         *     `licence-ends`, `host-silent`, `host-offline`, `host-problem`, `pool-full`,
+         *     `policy-problems`, `name-wish` and `licence-demo`; the list grows.
+         *
+         *     The history is remembered in memory: for the time when the director did not
+         *     run there is null.
+         */
+        get: operations["overview"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/admin/agents": {
         parameters: {
             query?: never;
@@ -435,7 +463,8 @@ export interface paths {
         put?: never;
         /**
          * Let a pending agent join
-         * @description For a registered agent that wishes another host name it accepts the name.
+         * @description For a registered agent that wishes another host name it accepts the name; of
+         *     one under whose GUID another key was seen it takes the mark (`conflict`) away.
          *     When a registered agent holds the name already the answer is 409, whose
          *     sentence has both keys' fingerprints and when the agents were seen, unless
          *     `replace` says that the older is to be revoked.
@@ -961,6 +990,130 @@ export interface components {
             sessions: number;
             /** @description Clients of all sessions. */
             connections: number;
+        };
+        /** @description How things are, and what needs a person. */
+        Overview: {
+            /** @description Of the director. */
+            version: string;
+            /**
+             * Format: date-time
+             * @description Of any host; null: none since the start.
+             */
+            lastReportAt: string | null;
+            hosts: components["schemas"]["HostCounts"];
+            sessions: components["schemas"]["SessionCounts"];
+            agents: components["schemas"]["AgentCounts"];
+            policyProblems: number;
+            busiestPool?: components["schemas"]["PoolUse"];
+            history: components["schemas"]["LoadHistory"];
+            ca: components["schemas"]["CertificateEnd"];
+            /** @description Those that end soon, the first to end first; up to 100. */
+            certificates: components["schemas"]["CertificateEnd"][];
+            /** @description DCV's demo, or ended, or to end within 30 days; the first to end first, up to 100. */
+            licences: components["schemas"]["LicenceEnd"][];
+            /** @description The most pressing first; up to 100. */
+            attention: components["schemas"]["Attention"][];
+            /** @description How many there are in all. */
+            attentionTotal: number;
+        };
+        /** @description The hosts of registered agents, each counted once, in the first of the states that it is in. */
+        HostCounts: {
+            total: number;
+            drained: number;
+            /** @description They have not reported for too long. */
+            silent: number;
+            /** @description Not heard of since the director started, and still waited for. */
+            starting: number;
+            /** @description They do not report. */
+            offline: number;
+            ready: number;
+        };
+        SessionCounts: {
+            total: number;
+            /** @description Those with a client. */
+            connected: number;
+        };
+        AgentCounts: {
+            pending: number;
+            registered: number;
+            revoked: number;
+            /** @description Of those pending and registered: another key was seen under the GUID. */
+            conflicts: number;
+        };
+        /** @description The busiest pool; absent when no pool has a session. */
+        PoolUse: {
+            id: string;
+            hosts: number;
+            /** @description Those with a session. */
+            used: number;
+            /** @description Those that can take a session of one more user, of the type that most can. */
+            free: number;
+        };
+        /** @description How many sessions there were at most in each quarter of an hour of the last 24 hours. */
+        LoadHistory: {
+            /**
+             * Format: date-time
+             * @description Of the first step.
+             */
+            begin: string | null;
+            /** @example 900 */
+            stepSeconds: number;
+            /** @description 96, one a step; null for when the director did not run. The last step goes on. */
+            points: (components["schemas"]["SessionCounts"] | null)[];
+        };
+        /** @description When a certificate ends. */
+        CertificateEnd: {
+            /** @description The host of an agent; absent for the director's own and the CA's. */
+            serverId?: string;
+            guid?: components["schemas"]["AgentID"];
+            /** @description SHA-256 of the certificate, in the form that the director logs; of the CA and the director alone. */
+            fingerprint?: string;
+            /** Format: date-time */
+            endsAt: string | null;
+        };
+        /** @description What is to be known of the DCV licence of a host. */
+        LicenceEnd: {
+            serverId: string;
+            /** @example dcv */
+            product?: string;
+            demo?: boolean;
+            /**
+             * Format: date-time
+             * @description null: not said.
+             */
+            endsAt: string | null;
+        };
+        /** @description Something that needs a person. */
+        Attention: {
+            /** @example agent-pending */
+            kind: string;
+            /**
+             * @description `critical`: something is broken, or soon will be for all; `warning`:
+             *     somebody waits, or a host cannot do its work.
+             * @enum {string}
+             */
+            severity: "critical" | "warning" | "notice";
+            /** @description One plain sentence. */
+            text: string;
+            /**
+             * Format: date-time
+             * @description null: not known.
+             */
+            since: string | null;
+            /** @description The host that it is about. */
+            serverId?: string;
+            guid?: components["schemas"]["AgentID"];
+            /** @description The pool that it is about. */
+            poolId?: string;
+            /** @description SHA-256 of the key of an agent that is to be compared, in the form that the agent prints on its host. */
+            fingerprint?: string;
+            /**
+             * @description What may settle it, the likeliest first: `approve`, `deny`, `revoke`,
+             *     `reactivate` and `drain` are acts of this API, `open` is to look at the
+             *     host, `policy` at the policy. The list grows; empty means that it is
+             *     settled elsewhere, as the text says.
+             */
+            acts: string[];
         };
         DrainRequest: {
             /** @description For people; one line of up to 300 characters. */
@@ -1994,6 +2147,111 @@ export interface operations {
             };
             401: components["responses"]["Unauthenticated"];
             429: components["responses"]["TooMany"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    overview: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The overview. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "version": "0.2.0",
+                     *       "lastReportAt": "2026-11-22T17:03:21Z",
+                     *       "hosts": {
+                     *         "total": 41,
+                     *         "drained": 2,
+                     *         "silent": 1,
+                     *         "starting": 0,
+                     *         "offline": 0,
+                     *         "ready": 38
+                     *       },
+                     *       "sessions": {
+                     *         "total": 27,
+                     *         "connected": 19
+                     *       },
+                     *       "agents": {
+                     *         "pending": 1,
+                     *         "registered": 41,
+                     *         "revoked": 0,
+                     *         "conflicts": 0
+                     *       },
+                     *       "policyProblems": 0,
+                     *       "busiestPool": {
+                     *         "id": "GPU pool",
+                     *         "hosts": 8,
+                     *         "used": 6,
+                     *         "free": 2
+                     *       },
+                     *       "history": {
+                     *         "begin": "2026-11-21T17:15:00Z",
+                     *         "stepSeconds": 900,
+                     *         "points": [
+                     *           null,
+                     *           {
+                     *             "total": 24,
+                     *             "connected": 17
+                     *           }
+                     *         ]
+                     *       },
+                     *       "ca": {
+                     *         "fingerprint": "41:BE:07",
+                     *         "endsAt": "2036-11-20T08:00:00Z"
+                     *       },
+                     *       "certificates": [],
+                     *       "licences": [
+                     *         {
+                     *           "serverId": "ws2",
+                     *           "product": "dcv",
+                     *           "endsAt": "2026-11-26T00:00:00Z"
+                     *         }
+                     *       ],
+                     *       "attention": [
+                     *         {
+                     *           "kind": "licence-ends",
+                     *           "severity": "critical",
+                     *           "text": "ws2: the licence of dcv ends on 2026-11-26.",
+                     *           "since": null,
+                     *           "serverId": "ws2",
+                     *           "guid": "9f8c7d6e-1b2a-4c3d-8e4f-0a1b2c3d4e5f",
+                     *           "acts": [
+                     *             "open"
+                     *           ]
+                     *         },
+                     *         {
+                     *           "kind": "agent-pending",
+                     *           "severity": "warning",
+                     *           "text": "Agent \"cad-14\" asks to join.",
+                     *           "since": "2026-11-22T16:58:02Z",
+                     *           "serverId": "cad-14",
+                     *           "guid": "0a1b2c3d-4e5f-4061-8273-94a5b6c7d8e9",
+                     *           "fingerprint": "9F:3A:C2",
+                     *           "acts": [
+                     *             "approve",
+                     *             "deny"
+                     *           ]
+                     *         }
+                     *       ],
+                     *       "attentionTotal": 2
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Overview"];
+                };
+            };
+            304: components["responses"]["NotModified"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
             default: components["responses"]["Refused"];
         };
     };
