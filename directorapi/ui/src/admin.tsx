@@ -1,5 +1,6 @@
 import { createHashRouter, Navigate, RouterProvider } from "react-router";
 
+import { AccessPage } from "./access/AccessPage";
 import { AgentsPage } from "./agents/AgentsPage";
 import { Console } from "./app/Console";
 import { mount } from "./app/mount";
@@ -17,6 +18,7 @@ const router = createHashRouter([
       { path: "/hosts", element: <HostsPage /> },
       { path: "/sessions", element: <SessionsPage /> },
       { path: "/agents", element: <AgentsPage /> },
+      { path: "/access", element: <AccessPage /> },
       { path: "/audit", element: <AuditPage /> },
       { path: "*", element: <Navigate to="/overview" replace /> },
     ],

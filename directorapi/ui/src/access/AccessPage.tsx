@@ -1,6 +1,5 @@
-import { Alert, Stack, Text, Title } from "@mantine/core";
+import { Alert, Stack, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import type { ReactNode } from "react";
 
 import type { components } from "../api/schema.gen";
 import { Page } from "../app/Page";
@@ -40,17 +39,5 @@ function Problems({ of }: { of: readonly components["schemas"]["PolicyProblem"][
         ))}
       </Stack>
     </Alert>
-  );
-}
-
-/** Part is a titled part of the page. */
-export function Part({ title, children }: { title: string; children: ReactNode }) {
-  return (
-    <Stack gap="xs" component="section" aria-label={title}>
-      <Title order={2} size="h5">
-        {title}
-      </Title>
-      {children}
-    </Stack>
   );
 }

@@ -1,7 +1,11 @@
 import { Alert, Button, Code, CopyButton, Group, Text } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+
+import { overviewQuery } from "../overview/queries";
 
 /** JoinSteps are the lines to run on a host so that it asks to join this director. */
-export function JoinSteps({ title, fingerprint }: { title: string; fingerprint?: string }) {
+export function JoinSteps({ title }: { title: string }) {
+  const fingerprint = useQuery(overviewQuery).data?.ca.fingerprint;
   const lines = joinLines(window.location.hostname, fingerprint);
   return (
     <Alert color="gray" title={title}>
@@ -25,7 +29,7 @@ export function JoinSteps({ title, fingerprint }: { title: string; fingerprint?:
   );
 }
 
-function joinLines(director: string, fingerprint?: string): string {
+function joinLines(director: string, fingerprint: string | undefined): string {
   const keys = [`director_host = ${director}`, ...(fingerprint ? [`ca_fingerprint = ${fingerprint}`] : [])];
   return `printf '[agent]\\n${keys.join("\\n")}\\n' > /etc/dcvix-agent/dcvix-agent.conf\nsystemctl restart dcvix-agent`;
 }

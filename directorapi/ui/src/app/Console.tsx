@@ -26,7 +26,11 @@ export function Console() {
   const main = useRef<HTMLElement>(null);
   const navigate = useNavigate();
   useKeys([
-    ...pages.map(({ to, label, key }) => ({ keys: `g ${key}`, does: `Go to ${label}`, run: () => void navigate(to) })),
+    ...pages.map(({ to, label, key }) => ({
+      keys: `g ${key}`,
+      does: `Go to ${label}`,
+      run: () => void navigate(to),
+    })),
     { keys: "ArrowDown", does: "Go to the next row of a list" },
     { keys: "Enter", does: "Open what has the focus" },
   ]);

@@ -1,5 +1,5 @@
 import { NativeSelect, TextInput } from "@mantine/core";
-import type { ReactNode } from "react";
+import { type ReactNode, useState } from "react";
 
 import type { View } from "./useView";
 
@@ -12,18 +12,36 @@ export function Filters({ children }: { children: ReactNode }) {
   );
 }
 
-/** FilterText takes a part of a name. */
-export function FilterText({ view, label, name = "filter" }: { view: View; label: string; name?: string }) {
+/** FilterText takes a part of a name, or a day. */
+export function FilterText({
+  view,
+  label,
+  name = "filter",
+  type = "search",
+}: {
+  view: View;
+  label: string;
+  name?: string; // in the address
+  type?: "search" | "date";
+}) {
+  const said = view.get(name);
+  // The address follows what is typed, and may lag behind fast fingers.
+  const [typed, setTyped] = useState<string>();
   return (
     <TextInput
-      className="filter-text"
-      type="search"
+      className={type === "search" ? "filter-text" : ""}
+      type={type}
       size="sm"
       aria-label={label}
+      title={label}
       placeholder={label}
-      value={view.get(name)}
+      value={typed ?? said}
       onChange={(event) => {
+        setTyped(event.currentTarget.value);
         view.set({ [name]: event.currentTarget.value });
+      }}
+      onBlur={() => {
+        setTyped(undefined);
       }}
     />
   );

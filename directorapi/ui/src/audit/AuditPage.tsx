@@ -1,4 +1,4 @@
-import { Alert, Button, Group, Text, TextInput } from "@mantine/core";
+import { Alert, Button, Group, Text } from "@mantine/core";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { useDeferredValue, useMemo } from "react";
 
@@ -29,8 +29,8 @@ export function AuditPage() {
         <FilterText view={view} name="actor" label="Who" />
         <FilterText view={view} name="action" label="Action" />
         <FilterText view={view} name="target" label="Target" />
-        <Day view={view} name="since" label="From" />
-        <Day view={view} name="until" label="Until" />
+        <FilterText view={view} name="since" label="From" type="date" />
+        <FilterText view={view} name="until" label="Until" type="date" />
       </Filters>
       <ErrorNote title="Cannot read the audit" error={audit.error} />
       {audit.isPending && <Loading of="audit" />}
@@ -75,21 +75,6 @@ function Records({ entries, view }: { entries: readonly Entry[]; view: View }) {
         view.set({ sort: writeSort(sort) });
       }}
       empty="No record is like that. Change the filter to see the others."
-    />
-  );
-}
-
-function Day({ view, name, label }: { view: View; name: string; label: string }) {
-  return (
-    <TextInput
-      type="date"
-      size="sm"
-      aria-label={label}
-      title={label}
-      value={view.get(name)}
-      onChange={(event) => {
-        view.set({ [name]: event.currentTarget.value });
-      }}
     />
   );
 }

@@ -1,7 +1,8 @@
-import { SimpleGrid, Skeleton, Stack, Title } from "@mantine/core";
+import { SimpleGrid, Skeleton } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 
 import type { components } from "../api/schema.gen";
+import { Part } from "../app/Part";
 import { Chart, type Series } from "../parts/Chart";
 import { ErrorNote } from "../parts/ErrorNote";
 import { historyQuery } from "./queries";
@@ -25,14 +26,11 @@ const figures: (Pick<Series, "label" | "write" | "top"> & { of: (sample: Sample)
 export function History({ server }: { server: string }) {
   const history = useQuery(historyQuery(server));
   return (
-    <Stack gap="xs" component="section" aria-label="The last hour">
-      <Title order={3} size="h5">
-        The last hour
-      </Title>
+    <Part order={3} title="The last hour">
       <ErrorNote title="Its history cannot be had" error={history.error} />
       {history.isPending && <Skeleton height={170} aria-label="Loading the last hour" />}
       {history.data && <Charts samples={history.data.samples} />}
-    </Stack>
+    </Part>
   );
 }
 

@@ -1,8 +1,9 @@
-import { Alert, Anchor, Group, Skeleton, Stack, Text, Title } from "@mantine/core";
+import { Alert, Anchor, Group, Skeleton, Stack, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "react-router";
 
 import type { components } from "../api/schema.gen";
+import { Part } from "../app/Part";
 import { ErrorNote } from "../parts/ErrorNote";
 import { Facts } from "../parts/Facts";
 import { SidePanel } from "../parts/SidePanel";
@@ -46,10 +47,10 @@ function Host({ host }: { host: Detail }) {
       </Stack>
       {host.reports && <History server={host.hostname} />}
       <Sessions host={host} now={now} />
-      <Part title="Would it be chosen?">
+      <Part order={3} title="Would it be chosen?">
         <Explain server={host.hostname} />
       </Part>
-      <Part title="What it is">
+      <Part order={3} title="What it is">
         <Facts
           of={{
             Address: host.agent_ip,
@@ -67,18 +68,6 @@ function Host({ host }: { host: Detail }) {
   );
 }
 
-/** Part is a titled part of a panel. */
-function Part({ title, children }: { title: string; children: React.ReactNode }) {
-  return (
-    <Stack gap="xs" component="section" aria-label={title}>
-      <Title order={3} size="h5">
-        {title}
-      </Title>
-      {children}
-    </Stack>
-  );
-}
-
 function Problems({ of }: { of: readonly string[] }) {
   return (
     <Alert color="yellow" variant="light">
@@ -93,7 +82,7 @@ function Problems({ of }: { of: readonly string[] }) {
 
 function Sessions({ host, now }: { host: Detail; now: number }) {
   return (
-    <Part title="Sessions">
+    <Part order={3} title="Sessions">
       {host.sessions.length === 0 && (
         <Text size="sm" c="dimmed">
           Nobody has a desktop open here.

@@ -3,7 +3,6 @@ import "./table.css";
 import { Button, Group, Text } from "@mantine/core";
 import { type ReactNode, useRef } from "react";
 
-import { count } from "../parts/words";
 import { Head } from "./Head";
 import { Row } from "./Row";
 import { type Sort, sortOf } from "./sort";
@@ -83,7 +82,7 @@ export function DataTable<T>(table: Table<T>) {
         )}
       </div>
       <Group className="list-foot" gap="md">
-        <span role="status">{count(rows.length, table.noun)}</span>
+        <span role="status">{many(rows.length, table.noun)}</span>
         {stale && (
           <Button size="compact-xs" variant="subtle" onClick={again}>
             The order is old: sort again
@@ -96,4 +95,8 @@ export function DataTable<T>(table: Table<T>) {
 
 function Gap({ height }: { height: number }) {
   return <tr aria-hidden="true" style={{ height }} />;
+}
+
+function many(n: number, noun: string): string {
+  return `${n === 0 ? "no" : n.toLocaleString("en-GB")} ${noun}${n === 1 ? "" : "s"}`;
 }
