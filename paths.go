@@ -46,6 +46,7 @@ const (
 	PathAdminAudit           = "/v1/admin/audit"
 	PathAdminPolicy          = "/v1/admin/policy"
 	PathAdminPolicyAccess    = "/v1/admin/policy/access"
+	PathAdminPolicyReach     = "/v1/admin/policy/reach"
 )
 
 // Paths of the agent, besides [PathHealth], [PathSessions] and [PathSession].

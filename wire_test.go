@@ -33,6 +33,14 @@ func wire() map[string]any { // any: as encoding/json
 	half := 50.25
 	counts := dcvix.SessionCounts{Total: 3, Connected: 2}
 	return map[string]any{
+		"policy-response": dcvix.PolicyResponse{
+			Problems: []dcvix.PolicyProblem{{File: "users.json", Line: 3, Entry: `user "alice"`, Problem: "p", Suggestion: "s"}},
+			Entries:  []dcvix.PolicyEntry{{Kind: dcvix.PolicyUser, Name: "alice", File: "users.json", Line: 3, Admin: true, Custom: true, Hosts: 2, Pools: []string{"cad"}}},
+			Pools:    []dcvix.PolicyPoolEntry{{ID: "cad", File: "pools.json", Line: 2, Hosts: []string{"ws1"}, Pools: []string{"gpu"}, Total: 3, Strategy: "pack", Require: []string{"gpu"}, Custom: true}},
+		},
+		"policy-reach": dcvix.PolicyReach{
+			Name: "ws1", ServerID: "ws1.lab", By: []dcvix.PolicyReacher{{Kind: dcvix.PolicyGroup, Name: "cad", From: "e"}}, Any: []dcvix.PolicyReacher{},
+		},
 		"overview": dcvix.Overview{
 			Version: "0.2.0", LastReportAt: at, Hosts: dcvix.HostCounts{Total: 15, Drained: 1, Silent: 2, Starting: 3, Offline: 4, Ready: 5}, Sessions: counts,
 			Agents: dcvix.AgentCounts{Pending: 1, Registered: 15, Revoked: 2, Conflicts: 1}, PolicyProblems: 7, BusiestPool: &dcvix.PoolUse{ID: "cad", Hosts: 8, Used: 6, Free: 2},

@@ -99,8 +99,9 @@ func routes() []route {
 		{post, dcvix.PathAdminServerUndrain, accessAdmin, forAdmins, session.AuditHostUndrain, (*Server).undrain},
 		{post, dcvix.PathAdminExplain, accessAdmin, forAdmins, "", (*Server).explain},
 		{get, dcvix.PathAdminAudit, accessAdmin, forUsers, "", (*Server).readAudit},
-		{get, dcvix.PathAdminPolicy, accessAdmin, forUsers, "", (*Server).policyProblems},
+		{get, dcvix.PathAdminPolicy, accessAdmin, forUsers, "", (*Server).policy},
 		{get, dcvix.PathAdminPolicyAccess, accessAdmin, forAdmins, "", (*Server).policyAccess},
+		{get, dcvix.PathAdminPolicyReach, accessAdmin, forAdmins, "", (*Server).policyReach},
 
 		{post, dcvix.PathAgentRegister, accessNone, forAgents, session.AuditAgentRegister, (*Server).registerAgent},
 		{post, dcvix.PathAgentRenew, accessAgent, forAgents, session.AuditAgentCertify, (*Server).renewAgent},

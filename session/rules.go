@@ -249,3 +249,5 @@ func (b bits) add(i int) bool {
 	b[word] |= bit
 	return !had
 }
+
+func (b bits) has(i int) bool { return b[i/64]&(1<<(i%64)) != 0 }

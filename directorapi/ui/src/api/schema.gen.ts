@@ -679,7 +679,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Say what is wrong with the policy */
+        /**
+         * Say what the policy is, and what is wrong with it
+         * @description Users, groups and pools with the lines they stand in, and the mistakes that do not keep the rest from counting, up to 1,000.
+         */
         get: operations["policy"];
         put?: never;
         post?: never;
@@ -698,6 +701,27 @@ export interface paths {
         };
         /** Say what the policy gives a user with certain groups, and why */
         get: operations["policyAccess"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/policy/reach": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Say whom the policy gives a host or a pool, and through which line
+         * @description Of several ways to a host the first is told. Who is a member of a group is
+         *     for logins to say. Name a host or a pool, not both.
+         */
+        get: operations["policyReach"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1311,8 +1335,65 @@ export interface components {
             /** @description Why it was not approved. */
             detail?: string;
         };
+        /** @description The policy of this moment and what is wrong with it. */
         PolicyResponse: {
             problems: components["schemas"]["PolicyProblem"][];
+            /** @description Users, then groups, each in the order of the file. */
+            entries: components["schemas"]["PolicyEntry"][];
+            /** @description In the order of the file. */
+            pools: components["schemas"]["PolicyPoolEntry"][];
+        };
+        /** @enum {string} */
+        PolicyKind: "user" | "group";
+        /** @description An entry of users.json or groups.json that counts. */
+        PolicyEntry: {
+            kind: components["schemas"]["PolicyKind"];
+            name: string;
+            /** @example users.json */
+            file: string;
+            line: number;
+            admin?: boolean;
+            /** @description It lets its users name any registered host. */
+            custom?: boolean;
+            /** @description How many it names itself. */
+            hosts: number;
+            pools?: string[];
+        };
+        /** @description An entry of pools.json that counts. */
+        PolicyPoolEntry: {
+            id: string;
+            /** @example pools.json */
+            file: string;
+            line: number;
+            /** @description Those that it names itself. */
+            hosts: string[];
+            /** @description Those inside it. */
+            pools?: string[];
+            /** @description Hosts, with those of pools inside it. */
+            total: number;
+            /** @description How a host is chosen; absent for the director's default. */
+            strategy?: string;
+            /** @description Tags that a host must have to be chosen. */
+            require?: string[];
+            custom?: boolean;
+        };
+        /** @description Who reaches a host or a pool by the policy. */
+        PolicyReach: {
+            /** @description Of the host or the pool. */
+            name: string;
+            /** @description Recorded name of the host; absent for a pool, or when no registered agent is meant. */
+            serverId?: string;
+            /** @description Whom the policy gives it: users, then groups. */
+            by: components["schemas"]["PolicyReacher"][];
+            /** @description Who may besides name any registered host, and so this one. */
+            any: components["schemas"]["PolicyReacher"][];
+        };
+        /** @description An entry of the policy through which somebody reaches something. */
+        PolicyReacher: {
+            kind: components["schemas"]["PolicyKind"];
+            name: string;
+            /** @description Which file and line says so, through which pool. */
+            from: string;
         };
         PolicyProblem: {
             /** @example users.json */
@@ -2643,15 +2724,57 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The mistakes that do not keep the rest from counting, up to 1,000. */
+            /** @description The policy of this moment. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "problems": [],
+                     *       "entries": [
+                     *         {
+                     *           "kind": "user",
+                     *           "name": "alice",
+                     *           "file": "users.json",
+                     *           "line": 2,
+                     *           "hosts": 1,
+                     *           "pools": [
+                     *             "cad"
+                     *           ]
+                     *         },
+                     *         {
+                     *           "kind": "group",
+                     *           "name": "admins",
+                     *           "file": "groups.json",
+                     *           "line": 2,
+                     *           "admin": true,
+                     *           "hosts": 0
+                     *         }
+                     *       ],
+                     *       "pools": [
+                     *         {
+                     *           "id": "cad",
+                     *           "file": "pools.json",
+                     *           "line": 2,
+                     *           "hosts": [
+                     *             "ws1",
+                     *             "ws2"
+                     *           ],
+                     *           "total": 2,
+                     *           "strategy": "pack",
+                     *           "require": [
+                     *             "gpu"
+                     *           ]
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["PolicyResponse"];
                 };
             };
+            304: components["responses"]["NotModified"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             default: components["responses"]["Refused"];
@@ -2682,6 +2805,56 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    policyReach: {
+        parameters: {
+            query?: {
+                /** @description A name of a host; it need not be registered. */
+                server?: string;
+                /** @description The id of a pool. */
+                pool?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Who reaches it by the policy of this moment. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "name": "ws1",
+                     *       "serverId": "ws1.lab.example",
+                     *       "by": [
+                     *         {
+                     *           "kind": "user",
+                     *           "name": "alice",
+                     *           "from": "user \"alice\" (users.json:2)"
+                     *         },
+                     *         {
+                     *           "kind": "group",
+                     *           "name": "cad",
+                     *           "from": "pool \"gpu\" (pools.json:4), of group \"cad\" (groups.json:2)"
+                     *         }
+                     *       ],
+                     *       "any": []
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PolicyReach"];
+                };
+            };
+            304: components["responses"]["NotModified"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
             default: components["responses"]["Refused"];
         };
     };
