@@ -1,6 +1,6 @@
 import { Anchor, Button, PasswordInput, Stack, Text, TextInput } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import { type SubmitEvent, useState } from "react";
+import { type SubmitEvent, useEffect, useState } from "react";
 
 import { ApiError } from "../api/errors";
 import { ErrorNote } from "../parts/ErrorNote";
@@ -41,6 +41,7 @@ export function LoginForm({ realm, user = "" }: { realm: Realm; user?: string })
             required
             focused
           />
+          {login.isPending && <StillWaiting />}
           <Button type="submit" loading={login.isPending}>
             Log in
           </Button>
@@ -95,11 +96,31 @@ export function LoginForm({ realm, user = "" }: { realm: Realm; user?: string })
           />
         )}
         <ErrorNote error={login.error} ofLogin />
+        {login.isPending && <StillWaiting />}
         <Button type="submit" loading={login.isPending}>
           Log in
         </Button>
       </Stack>
     </form>
+  );
+}
+
+// A backend that sends a message to a phone answers when the person has, and says
+// nothing before.
+function StillWaiting() {
+  const [long, setLong] = useState(false);
+  useEffect(() => {
+    const timer = setTimeout(() => {
+      setLong(true);
+    }, 3_000);
+    return () => {
+      clearTimeout(timer);
+    };
+  }, []);
+  return (
+    <Text size="sm" role="status">
+      {long && "Waiting for the login service. If your phone shows a message, confirm it there …"}
+    </Text>
   );
 }
 

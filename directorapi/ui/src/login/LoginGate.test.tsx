@@ -140,6 +140,23 @@ test("an admin's second step is the admin's login again", async () => {
   expect(await director.bodies("POST /v1/user/login")).toEqual([]);
 });
 
+test("a login that takes long says what it may wait for", async () => {
+  let go: (response: Response) => void = () => undefined;
+  new TestDirector({
+    loggedIn: false,
+    answers: { "POST /v1/user/login": () => new Promise((resolve) => (go = resolve)) },
+  });
+  const hands = show(<Portal />);
+  await hands.type(await user(), "alice");
+  await hands.type(password(), "wonder{Enter}");
+  expect(screen.queryByText(/confirm it there/)).toBeNull();
+  expect(await screen.findByText(/If your phone shows a message/, {}, { timeout: 10_000 })).toBeVisible();
+  go(Response.json({}));
+  await waitFor(() => {
+    expect(screen.queryByText(/confirm it there/)).toBeNull();
+  });
+}, 20_000);
+
 test("starts again from the second question", async () => {
   new TestDirector({
     loggedIn: false,
