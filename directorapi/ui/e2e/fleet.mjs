@@ -205,6 +205,80 @@ export class Fleet {
     };
   }
 
+  policy() {
+    const few = Math.min(this.size, 8);
+    return {
+      problems: this.problems,
+      entries: [
+        ...Array.from({ length: this.size }, (_, n) => ({
+          kind: "user",
+          name: userOf(n),
+          file: "users.json",
+          line: n + 2,
+          hosts: 1 + (n % 3),
+          ...(n % 4 === 0 ? { pools: ["GPU pool"] } : {}),
+        })),
+        ...(this.size > 0
+          ? [
+              { kind: "group", name: "admins", file: "groups.json", line: 2, hosts: 0, admin: true },
+              { kind: "group", name: "cad", file: "groups.json", line: 3, hosts: 2, pools: ["GPU pool"] },
+            ]
+          : []),
+      ],
+      pools:
+        this.size > 0
+          ? [
+              {
+                id: "GPU pool",
+                file: "pools.json",
+                line: 2,
+                hosts: Array.from({ length: few }, (_, n) => this.hostname(n)),
+                total: few,
+                strategy: "least-loaded",
+                require: ["gpu"],
+              },
+            ]
+          : [],
+    };
+  }
+
+  reach(name) {
+    return {
+      name,
+      by: [
+        { kind: "user", name: "alice", from: 'user "alice" (users.json:2)' },
+        {
+          kind: "group",
+          name: "cad",
+          from: 'pool "GPU pool" (pools.json:2), of group "cad" (groups.json:3)',
+        },
+      ],
+      any: [],
+    };
+  }
+
+  access(user) {
+    const from = `user "${user}" (users.json:2)`;
+    return {
+      user,
+      groups: [],
+      entries: [from],
+      hosts: [0, 1, 2].map((n) => ({
+        name: this.hostname(n),
+        from,
+        agents: n === 2 ? [] : [this.hostname(n)],
+      })),
+      pools: [
+        {
+          id: "GPU pool",
+          from: `pool "GPU pool" (pools.json:2), of ${from}`,
+          hosts: [this.hostname(0), this.hostname(1)],
+          strategy: "least-loaded",
+        },
+      ],
+    };
+  }
+
   audit() {
     const acts = ["session.open", "session.close", "agent.approve", "login", "host.drain"];
     return Array.from({ length: Math.min(this.size, 200) }, (_, i) => ({
@@ -219,6 +293,10 @@ export class Fleet {
       ...(i % 9 === 4 ? { reason: "The host is drained." } : {}),
     }));
   }
+}
+
+function userOf(n) {
+  return `${users[n % users.length]}${n < users.length ? "" : String(n)}`;
 }
 
 function guid(n) {
@@ -236,6 +314,7 @@ export async function answerFrom(page, fleet, also = {}) {
   await page.route("**/v1/**", async (route) => {
     const url = new URL(route.request().url());
     const path = url.pathname.slice(url.pathname.indexOf("/v1/"));
+    if (path === "/v1/events") return; // a stream that is about to begin
     const own = Object.entries(also).find(([begin]) => path.startsWith(begin))?.[1];
     if (own) return own(route);
     const answer = answerOf(fleet, path, url.searchParams);
@@ -266,6 +345,12 @@ function answerOf(fleet, path, query) {
       return { body: fleet.agents() };
     case "/v1/admin/denials":
       return { body: [] };
+    case "/v1/admin/policy":
+      return { body: fleet.policy() };
+    case "/v1/admin/policy/reach":
+      return { body: fleet.reach(query.get("server") ?? query.get("pool") ?? "") };
+    case "/v1/admin/policy/access":
+      return { body: fleet.access(query.get("user") ?? "") };
     case "/v1/admin/overview":
       return { body: fleet.overview() };
     case "/v1/admin/audit":

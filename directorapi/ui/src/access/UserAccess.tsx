@@ -6,21 +6,13 @@ import { Part } from "../app/Part";
 import { ErrorNote } from "../parts/ErrorNote";
 import { StateWord } from "../parts/StateWord";
 import { count } from "../parts/words";
-import { accessQuery, type PolicyAccess } from "./queries";
-
-/** groupsOf reads groups as somebody types them, with commas between. */
-export function groupsOf(text: string): string[] {
-  return text
-    .split(",")
-    .map((group) => group.trim())
-    .filter(Boolean);
-}
+import { accessQuery, groupsOf, type PolicyAccess } from "./queries";
 
 /** UserAccess says what a user reaches, and through which line of which file. */
 export function UserAccess({ user, groups }: { user: string; groups: string }) {
   const access = useQuery(accessQuery(user, groupsOf(groups)));
   return (
-    <Part title={`What ${user} reaches`}>
+    <Part order={3} title="What they reach">
       <ErrorNote error={access.error} />
       {access.isPending && <Skeleton height={160} aria-label={`Loading what ${user} reaches`} />}
       {access.data && <Reached access={access.data} />}

@@ -6,6 +6,8 @@ import type { components } from "../api/schema.gen";
 
 export type Explanation = components["schemas"]["Explanation"];
 export type PolicyAccess = components["schemas"]["PolicyAccess"];
+export type PolicyReach = components["schemas"]["PolicyReach"];
+export type Policy = components["schemas"]["PolicyResponse"];
 
 /** useExplain asks which host somebody would get, and why not the others. It changes nothing. */
 export function useExplain() {
@@ -15,10 +17,11 @@ export function useExplain() {
   });
 }
 
-/** policyQuery asks what is wrong with the files of the policy. */
+/** policyQuery asks what the policy is, and what is wrong with its files. */
 export const policyQuery = queryOptions({
   queryKey: ["admin", "policy"],
   queryFn: ({ signal }) => answer(api.GET("/v1/admin/policy", { signal })),
+  structuralSharing: false, // as for hosts
   refetchInterval: poll(30_000),
 });
 
@@ -29,4 +32,20 @@ export function accessQuery(user: string, group: string[]) {
     queryFn: ({ signal }) =>
       answer(api.GET("/v1/admin/policy/access", { signal, params: { query: { user, group } } })),
   });
+}
+
+/** reachQuery asks whom the policy gives a host or a pool. */
+export function reachQuery(what: { server: string } | { pool: string }) {
+  return queryOptions({
+    queryKey: ["admin", "policy", "reach", what],
+    queryFn: ({ signal }) => answer(api.GET("/v1/admin/policy/reach", { signal, params: { query: what } })),
+  });
+}
+
+/** groupsOf reads groups as somebody types them, with commas between. */
+export function groupsOf(text: string): string[] {
+  return text
+    .split(",")
+    .map((group) => group.trim())
+    .filter(Boolean);
 }

@@ -2,6 +2,8 @@ import { Alert, Anchor, Group, Skeleton, Stack, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "react-router";
 
+import { Explain } from "../access/Explain";
+import { Reach } from "../access/Reach";
 import type { components } from "../api/schema.gen";
 import { Part } from "../app/Part";
 import { ErrorNote } from "../parts/ErrorNote";
@@ -13,7 +15,6 @@ import { keyOfSession } from "../sessions/queries";
 import { SessionState } from "../sessions/SessionState";
 import { HostStateWord } from "./columns";
 import { Drain } from "./Drain";
-import { Explain } from "./Explain";
 import { History } from "./History";
 import { hostQuery } from "./queries";
 
@@ -49,6 +50,9 @@ function Host({ host }: { host: Detail }) {
       <Sessions host={host} now={now} />
       <Part order={3} title="Would it be chosen?">
         <Explain server={host.hostname} />
+      </Part>
+      <Part order={3} title="Who reaches it">
+        <Reach what={{ server: host.hostname }} />
       </Part>
       <Part order={3} title="What it is">
         <Facts

@@ -246,7 +246,8 @@ export class TestDirector {
       return Response.json({ serverId: name, begin: null, stepSeconds: 60, samples });
     }
     if (act === "") return Response.json({ ...one, reports: true, agent: agent({ hostname: name }) });
-    const { maintenance: _, ...ready } = one;
+    const ready = { ...one };
+    delete ready.maintenance;
     const { message = "" } = (await request
       .clone()
       .json()
