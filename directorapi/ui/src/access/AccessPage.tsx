@@ -75,7 +75,12 @@ const noPanel = Object.fromEntries(panelNames.map((name) => [name, ""]));
 
 function Problems({ of }: { of: Policy["problems"] }) {
   return (
-    <Alert color="yellow" variant="light" title={`${count(of.length, "mistake")} in the files of the policy`}>
+    <Alert
+      color="yellow"
+      variant="light"
+      className="notice"
+      title={`${count(of.length, "mistake")} in the files of the policy`}
+    >
       <Stack gap={6} className="problems">
         {of.map((one) => (
           <Text size="sm" key={`${one.file} ${String(one.line)} ${one.entry} ${one.problem}`} component="div">

@@ -41,7 +41,7 @@ export function Explain({ user, groups, server, pool }: Placement) {
           {user === undefined && (
             <>
               <Field label="For whom" value={who} onChange={setWho} required />
-              <Field label="Groups of their login" value={members} onChange={setMembers} />
+              <Field label="Their groups" value={members} onChange={setMembers} />
             </>
           )}
           {!placeKnown && (

@@ -75,7 +75,7 @@ function HostTable({ hosts }: { hosts: PolicyAccess["hosts"] }) {
 function HostName({ host }: { host: PolicyAccess["hosts"][number] }) {
   const [agent, ...others] = host.agents ?? [];
   if (agent === undefined) {
-    return <StateWord tone="attention">{host.name}: no registered agent has this name;</StateWord>;
+    return <>{host.name} (no registered agent has this name)</>;
   }
   return (
     <Anchor component={Link} size="sm" to={`/hosts?open=${encodeURIComponent(agent)}`}>

@@ -8,7 +8,7 @@ export function JoinSteps({ title }: { title: string }) {
   const fingerprint = useQuery(overviewQuery).data?.ca.fingerprint;
   const lines = joinLines(window.location.hostname, fingerprint);
   return (
-    <Alert color="gray" title={title}>
+    <Alert color="gray" className="notice" title={title}>
       <Text size="sm" mb="xs">
         Install the agent on each host that runs DCV, then run these lines there as root. Its agent asks here
         to be let in, with a key whose fingerprint you compare.

@@ -35,6 +35,10 @@ export function FilterText({
       aria-label={label}
       title={label}
       placeholder={label}
+      {...(type === "date" && {
+        leftSection: <span className="filter-day">{label}</span>,
+        leftSectionWidth: 52,
+      })}
       value={typed ?? said}
       onChange={(event) => {
         setTyped(event.currentTarget.value);

@@ -74,7 +74,7 @@ function Host({ host }: { host: Detail }) {
 
 function Problems({ of }: { of: readonly string[] }) {
   return (
-    <Alert color="yellow" variant="light">
+    <Alert color="yellow" variant="light" className="notice">
       {of.map((problem) => (
         <Text key={problem} size="sm">
           {problem}

@@ -196,7 +196,7 @@ export class TestDirector {
       case "GET /v1/admin/denials":
         return Response.json([]);
       case "GET /v1/admin/policy":
-        return Response.json({ problems: [] });
+        return Response.json({ problems: [], entries: [], pools: [] });
       case "POST /v1/user/sessions":
         return this.openDesktop(request);
       case "GET /v1/user/connectiontoken":
