@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 	"unsafe"
 
@@ -148,6 +149,19 @@ func (f *Fleet) Offering(id dcvix.SessionID) []Endpoint { return f.offering(id) 
 
 // IDs returns how many ids of sessions the fleet knows the whereabouts of.
 func (f *Fleet) IDs() int { return len(f.where) }
+
+// Owners returns how many owners of sessions the fleet knows the whereabouts of.
+func (f *Fleet) Owners() int { return len(f.owners) }
+
+// HostsOf returns the names of the hosts that have a session of an owner, whose name
+// is compared without case.
+func (f *Fleet) HostsOf(owner dcvix.Username) (names []dcvix.Hostname) {
+	same := func(a, b dcvix.Username) bool { return strings.EqualFold(string(a), string(b)) }
+	for _, h := range f.hostsOf(owner, same) {
+		names = append(names, h.Name)
+	}
+	return names
+}
 
 // ParsePair is parsePair.
 func ParsePair(s string) (a, b int, ok bool) { return parsePair(s) }

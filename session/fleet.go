@@ -49,7 +49,8 @@ type Fleet struct {
 
 	mu      sync.RWMutex
 	hosts   map[dcvix.AgentID]*live
-	where   whereabouts
+	where   whereabouts[dcvix.SessionID]
+	owners  whereabouts[string]         // by folded name
 	flags   map[dcvix.AgentID]HostFlags // also of hosts that do not report
 	past    map[dcvix.AgentID]*history  // of the last hour, also of hosts that were dropped for their silence
 	due     time.Time                   // no passing phase ends before it; zero when there is none
@@ -68,7 +69,7 @@ type live struct {
 func newFleet(maxAge, deadline time.Duration, tell func(Event)) *Fleet {
 	return &Fleet{
 		maxAge: maxAge, deadline: deadline, tell: tell,
-		hosts: make(map[dcvix.AgentID]*live), where: make(whereabouts), flags: make(map[dcvix.AgentID]HostFlags),
+		hosts: make(map[dcvix.AgentID]*live), where: make(whereabouts[dcvix.SessionID]), owners: make(whereabouts[string]), flags: make(map[dcvix.AgentID]HostFlags),
 		past: make(map[dcvix.AgentID]*history),
 	}
 }
@@ -194,7 +195,7 @@ func (f *Fleet) show(l *live) {
 	if !slices.EqualFunc(sessions, l.host.Sessions, sameSession) {
 		f.tell(Event{Kind: EventSessions, Agent: l.host.Agent})
 	}
-	f.where.move(l.host.Agent, l.host.Sessions, sessions)
+	f.moved(l.host.Agent, l.host.Sessions, sessions)
 	l.host.Sessions, l.candidate = sessions, l.newCandidate()
 }
 
@@ -249,7 +250,7 @@ func (f *Fleet) Drop(id dcvix.AgentID) {
 	delete(f.past, id)
 	if l, there := f.hosts[id]; there {
 		delete(f.hosts, id)
-		f.where.move(id, l.host.Sessions, nil)
+		f.moved(id, l.host.Sessions, nil)
 		f.changes++
 		f.tell(Event{Kind: EventHost, Agent: id})
 	}
@@ -287,6 +288,8 @@ func (f *Fleet) Hosts() []Host {
 	return sorted
 }
 
+func byName(a, b Host) int { return cmp.Compare(a.Name, b.Name) }
+
 // sweep marks the hosts that fell silent and drops those silent ten times as
 // long; it returns both. What a dropped host reported is remembered for an hour.
 func (f *Fleet) sweep(now time.Time) (silent, dropped []Host) {
@@ -301,7 +304,7 @@ func (f *Fleet) sweep(now time.Time) (silent, dropped []Host) {
 		if age > 10*limit {
 			dropped = append(dropped, l.host)
 			f.changes++
-			f.where.move(l.host.Agent, l.host.Sessions, nil)
+			f.moved(l.host.Agent, l.host.Sessions, nil)
 			f.tell(Event{Kind: EventHost, Agent: l.host.Agent})
 			return true
 		}

@@ -156,7 +156,11 @@ export interface paths {
         };
         /**
          * List what the caller may open, with what it is just now
-         * @description By the caller's own rights, also an admin's. Hosts that only `ALLOW_CUSTOM` gives are not listed.
+         * @description By the caller's own rights, also an admin's. A pool is one entry; a member of
+         *     it is another when the policy names it for the caller too, or when a session
+         *     of the caller's is there. So is any other host with such a session, also one
+         *     that the policy gives no longer: it can be gone on with, but `types` is empty.
+         *     Hosts that only `ALLOW_CUSTOM` gives are not listed.
          */
         get: operations["desktops"];
         put?: never;
@@ -1857,7 +1861,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The pools and the hosts, each in the order of the policy. */
+            /** @description The pools and the workstations, each in the order of the policy, then other hosts with a session of the caller's, by name. */
             200: {
                 headers: {
                     [name: string]: unknown;
