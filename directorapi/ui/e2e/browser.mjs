@@ -142,7 +142,8 @@ export async function accessible(what) {
   const { violations } = await page.evaluate(() => window.axe.run(document, { resultTypes: ["violations"] }));
   const found = violations.flatMap(({ id, help, nodes }) =>
     nodes.map(
-      (node) => `${id}: ${help}: ${node.html.slice(0, 160)} ${node.any.map((one) => one.message).join(" ")}`,
+      (node) =>
+        `${id}: ${help}: ${node.html.slice(0, 160)} ${[...node.any, ...node.all, ...node.none].map((one) => one.message).join(" ")}`,
     ),
   );
   assert.deepEqual(found, [], `axe finds on ${what}`);

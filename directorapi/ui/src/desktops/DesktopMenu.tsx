@@ -33,7 +33,7 @@ export function DesktopMenu({ desktop, type, session, busy, onType, onGo }: Menu
   };
   return (
     <>
-      <Menu position="bottom-end" width={210} withinPortal>
+      <Menu position="bottom-end" width={210} withinPortal={false} withInitialFocusPlaceholder={false}>
         <Menu.Target>
           <ActionIcon variant="subtle" color="gray" size={36} aria-label={`More about ${desktop.name}`}>
             <span aria-hidden="true">⋯</span>
@@ -52,7 +52,6 @@ export function DesktopMenu({ desktop, type, session, busy, onType, onGo }: Menu
             </Menu.Item>
           ))}
           <Menu.Divider />
-          <Menu.Label>Type of session</Menu.Label>
           <Menu.RadioGroup
             value={type}
             onChange={(value) => {
@@ -65,7 +64,7 @@ export function DesktopMenu({ desktop, type, session, busy, onType, onGo }: Menu
                 value={one}
                 disabled={busy || (one !== type && !isOffered(desktop, one))}
               >
-                {one}
+                {one} session
               </Menu.RadioItem>
             ))}
           </Menu.RadioGroup>
@@ -79,7 +78,7 @@ export function DesktopMenu({ desktop, type, session, busy, onType, onGo }: Menu
           </Menu.Item>
           {session && (
             <Menu.Item
-              color="red"
+              className="ends"
               onClick={() => {
                 setDialog("close");
               }}

@@ -137,7 +137,7 @@ test("opens the chosen kind of session, says what it waits for, and offers three
     </>,
   );
   await hands.click(within(await card("ws1")).getByRole("button", { name: "More about ws1" }));
-  await hands.click(screen.getByRole("menuitemradio", { name: "virtual" }));
+  await hands.click(screen.getByRole("menuitemradio", { name: "virtual session" }));
   await hands.click(screen.getByRole("button", { name: "Open" }));
 
   expect(await screen.findByText("Asking ws1 to start a desktop …")).toBeVisible();

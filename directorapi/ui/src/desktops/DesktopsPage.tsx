@@ -46,7 +46,7 @@ export function DesktopsPage() {
 
 function Loading() {
   return (
-    <SimpleGrid cols={columns} aria-label="Loading your desktops" aria-busy="true">
+    <SimpleGrid cols={columns} role="status" aria-label="Loading your desktops" aria-busy="true">
       <Skeleton className="desktop" />
       <Skeleton className="desktop" />
       <Skeleton className="desktop" />

@@ -1,5 +1,6 @@
-import { Modal, Stack, Text } from "@mantine/core";
+import { Stack, Text } from "@mantine/core";
 
+import { Dialog } from "../parts/Dialog";
 import { StateWord } from "../parts/StateWord";
 import { count } from "../parts/words";
 import { type Desktop, stateOf } from "./desktops";
@@ -14,7 +15,7 @@ interface Why {
 export function WhyDialog({ desktop, opened, onClose }: Why) {
   const { tone, words, next } = stateOf(desktop);
   return (
-    <Modal opened={opened} onClose={onClose} title={`Why is ${desktop.name} like this?`} centered>
+    <Dialog opened={opened} onClose={onClose} title={`Why is ${desktop.name} like this?`}>
       <Stack gap="xs">
         <StateWord tone={tone}>{words}</StateWord>
         <Text>{desktop.detail}</Text>
@@ -27,7 +28,7 @@ export function WhyDialog({ desktop, opened, onClose }: Why) {
         <Text>{canBeHad(desktop)}</Text>
         <Text fw={500}>{next}</Text>
       </Stack>
-    </Modal>
+    </Dialog>
   );
 }
 

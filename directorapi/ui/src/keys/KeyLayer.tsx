@@ -1,6 +1,7 @@
-import { Kbd, Modal, Table } from "@mantine/core";
+import { Kbd, Table } from "@mantine/core";
 import { type ReactNode, useEffect, useMemo, useRef, useState } from "react";
 
+import { Dialog } from "../parts/Dialog";
 import { isBusy, type Key, type Layer, LayerContext, Sequence } from "./keys";
 
 /** KeyLayer lets the parts of a page listen to keys, and lists them all under "?". */
@@ -39,16 +40,15 @@ export function KeyLayer({ children }: { children: ReactNode }) {
   return (
     <LayerContext value={layer}>
       {children}
-      <Modal
+      <Dialog
         opened={listed !== undefined}
         onClose={() => {
           setListed(undefined);
         }}
         title="Keys"
-        centered
       >
         <KeyList keys={[...(listed ?? []), { keys: "?", does: "Show this list" }]} />
-      </Modal>
+      </Dialog>
     </LayerContext>
   );
 }

@@ -41,10 +41,10 @@ export function LoginForm({ realm, user = "" }: { realm: Realm; user?: string })
             required
             focused
           />
-          {login.isPending && <StillWaiting />}
           <Button type="submit" loading={login.isPending}>
             Log in
           </Button>
+          {login.isPending && <StillWaiting />}
           <Anchor component="button" type="button" size="sm" onClick={login.reset}>
             Start again
           </Anchor>
@@ -96,10 +96,10 @@ export function LoginForm({ realm, user = "" }: { realm: Realm; user?: string })
           />
         )}
         <ErrorNote error={login.error} ofLogin />
-        {login.isPending && <StillWaiting />}
         <Button type="submit" loading={login.isPending}>
           Log in
         </Button>
+        {login.isPending && <StillWaiting />}
       </Stack>
     </form>
   );

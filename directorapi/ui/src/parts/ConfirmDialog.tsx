@@ -1,9 +1,10 @@
-import { Button, Group, Modal, Stack, Text } from "@mantine/core";
+import { Button, Group, Stack, Text } from "@mantine/core";
 import type { UseMutationResult } from "@tanstack/react-query";
 
+import { Dialog } from "./Dialog";
 import { ErrorNote } from "./ErrorNote";
 
-interface Dialog {
+interface Confirmation {
   opened: boolean;
   onClose: () => void;
   question: string; // names what will end
@@ -12,9 +13,9 @@ interface Dialog {
 }
 
 /** ConfirmDialog asks once before something ends, and says why if it does not. */
-export function ConfirmDialog({ opened, onClose, question, confirm, action }: Dialog) {
+export function ConfirmDialog({ opened, onClose, question, confirm, action }: Confirmation) {
   return (
-    <Modal opened={opened} onClose={onClose} title={confirm} centered>
+    <Dialog opened={opened} onClose={onClose} title={confirm}>
       <Stack>
         <Text>{question}</Text>
         <ErrorNote error={action.error} />
@@ -33,6 +34,6 @@ export function ConfirmDialog({ opened, onClose, question, confirm, action }: Di
           </Button>
         </Group>
       </Stack>
-    </Modal>
+    </Dialog>
   );
 }

@@ -1,5 +1,5 @@
 import { Kbd, TextInput } from "@mantine/core";
-import { useRef } from "react";
+import { useRef, useState } from "react";
 
 import { useKeys } from "../keys/keys";
 
@@ -11,8 +11,17 @@ interface Search {
 }
 
 /** SearchBox is the field that "/" leads to and Escape empties and leaves. */
-export function SearchBox({ label, value, onChange, w = 220 }: Search) {
+export function SearchBox({ label, value, onChange, w = "min(100%, 220px)" }: Search) {
   const field = useRef<HTMLInputElement>(null);
+  // The letters are kept here while somebody types: those in the address bar come
+  // a moment later.
+  const [focused, setFocused] = useState(false);
+  const [typed, setTyped] = useState(value);
+  if (!focused && typed !== value) setTyped(value);
+  const change = (value: string) => {
+    setTyped(value);
+    onChange(value);
+  };
   const enter = () => {
     field.current?.focus();
     field.current?.select();
@@ -24,19 +33,26 @@ export function SearchBox({ label, value, onChange, w = 220 }: Search) {
       type="search"
       size="xs"
       w={w}
+      className="search"
       aria-label={label}
       placeholder="search"
-      value={value}
+      value={typed}
       rightSection={<Kbd size="xs">/</Kbd>}
       rightSectionPointerEvents="none"
       autoComplete="off"
       spellCheck={false}
       onChange={(event) => {
-        onChange(event.currentTarget.value);
+        change(event.currentTarget.value);
+      }}
+      onFocus={() => {
+        setFocused(true);
+      }}
+      onBlur={() => {
+        setFocused(false);
       }}
       onKeyDown={(event) => {
         if (event.key !== "Escape") return;
-        onChange("");
+        change("");
         event.currentTarget.blur();
       }}
     />
