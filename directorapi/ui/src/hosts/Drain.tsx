@@ -1,8 +1,9 @@
-import { Button, Group, Modal, Stack, Text, TextInput } from "@mantine/core";
+import { Button, Group, Stack, Text, TextInput } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { type SyntheticEvent, useState } from "react";
 
 import type { Server } from "../api/client";
+import { Dialog } from "../parts/Dialog";
 import { ErrorNote } from "../parts/ErrorNote";
 import { count } from "../parts/words";
 import { useDrain, useUndrain } from "./queries";
@@ -30,14 +31,14 @@ export function Drain({ host }: { host: Server }) {
         </Button>
       </Group>
       <ErrorNote title={`${host.hostname} stays drained`} error={undrain.error} />
-      <Modal opened={opened} onClose={close} title={`Drain ${host.hostname}`} centered>
+      <Dialog opened={opened} onClose={close} title={`Drain ${host.hostname}`}>
         <DrainForm
           server={host.hostname}
           message={host.maintenance?.message}
           sessions={host.sessions.length}
           onDone={close}
         />
-      </Modal>
+      </Dialog>
     </>
   );
 }

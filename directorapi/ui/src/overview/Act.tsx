@@ -1,4 +1,4 @@
-import { Button, Modal } from "@mantine/core";
+import { Button } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { Link } from "react-router";
 
@@ -6,6 +6,7 @@ import { Decide } from "../agents/Decide";
 import { PendingAgent } from "../agents/PendingAgent";
 import { useAgent, useDecide } from "../agents/queries";
 import { DrainForm } from "../hosts/Drain";
+import { Dialog } from "../parts/Dialog";
 import { ConfirmButton } from "../parts/ConfirmButton";
 import { useNow } from "../parts/clock";
 import type { Attention } from "./queries";
@@ -50,15 +51,14 @@ function Approve({ guid }: { guid: string }) {
       <Button size="compact-sm" onClick={open}>
         Compare &amp; approve
       </Button>
-      <Modal
+      <Dialog
         opened={opened}
         onClose={close}
         title="Compare the key with what the agent printed on its host"
         size="lg"
-        centered
       >
         {agent && <PendingAgent agent={agent} now={now} onDone={close} />}
-      </Modal>
+      </Dialog>
     </>
   );
 }
@@ -87,9 +87,9 @@ function DrainIt({ server }: { server: string }) {
       <Button size="compact-sm" variant="default" onClick={open}>
         Drain
       </Button>
-      <Modal opened={opened} onClose={close} title={`Drain ${server}`} centered>
+      <Dialog opened={opened} onClose={close} title={`Drain ${server}`}>
         <DrainForm server={server} onDone={close} />
-      </Modal>
+      </Dialog>
     </>
   );
 }

@@ -1,7 +1,10 @@
-import { Drawer, Stack } from "@mantine/core";
+import { Drawer, Group, Stack, Title } from "@mantine/core";
 import type { ReactNode } from "react";
 
-/** SidePanel shows one thing of a list beside the list. Escape closes it. */
+/**
+ * SidePanel shows one thing of a list beside the list. Escape closes it. Its head
+ * is no landmark, as in Dialog.
+ */
 export function SidePanel({
   title,
   onClose,
@@ -12,17 +15,25 @@ export function SidePanel({
   children: ReactNode;
 }) {
   return (
-    <Drawer
+    <Drawer.Root
       opened={title !== ""}
       onClose={onClose}
       position="right"
       size={480}
-      title={<span className="name panel-title">{title}</span>}
-      overlayProps={{ backgroundOpacity: 0.25 }}
       transitionProps={{ duration: 120 }}
-      closeButtonProps={{ "aria-label": "Close the panel" }}
     >
-      <Stack gap="lg">{children}</Stack>
-    </Drawer>
+      <Drawer.Overlay backgroundOpacity={0.25} />
+      <Drawer.Content aria-label={title}>
+        <Group justify="space-between" wrap="nowrap" p="md" pb="xs">
+          <Title order={2} size="h4" className="name">
+            {title}
+          </Title>
+          <Drawer.CloseButton aria-label="Close the panel" />
+        </Group>
+        <Drawer.Body>
+          <Stack gap="lg">{children}</Stack>
+        </Drawer.Body>
+      </Drawer.Content>
+    </Drawer.Root>
   );
 }

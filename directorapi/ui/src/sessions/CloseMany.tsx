@@ -1,7 +1,8 @@
-import { Alert, Button, Group, List, Modal, Stack, Text } from "@mantine/core";
+import { Alert, Button, Group, List, Stack, Text } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 
 import type { Session } from "../api/client";
+import { Dialog } from "../parts/Dialog";
 import { connected, count } from "../parts/words";
 import { keyOfSession, useCloseSessions } from "./queries";
 
@@ -39,7 +40,7 @@ export function CloseMany({ sessions, onClosed }: { sessions: readonly Session[]
           ))}
         </Alert>
       )}
-      <Modal opened={opened} onClose={close} title={`Close ${many}`} centered>
+      <Dialog opened={opened} onClose={close} title={`Close ${many}`}>
         <Stack>
           <Text>
             Close {many}? {connected(clients)} Programs that run in them end.
@@ -72,7 +73,7 @@ export function CloseMany({ sessions, onClosed }: { sessions: readonly Session[]
             </Button>
           </Group>
         </Stack>
-      </Modal>
+      </Dialog>
     </>
   );
 }

@@ -1,16 +1,17 @@
-import { Button, Group, Modal, NativeSelect, Stack, Text, TextInput } from "@mantine/core";
+import { Button, Group, NativeSelect, Stack, Text, TextInput } from "@mantine/core";
 import { type SyntheticEvent, useState } from "react";
 
 import type { SessionType } from "../api/client";
+import { Dialog } from "../parts/Dialog";
 import { ErrorNote } from "../parts/ErrorNote";
 import { useCreateSession } from "./queries";
 
 /** CreateSession starts a desktop for somebody, on a host or in a pool. */
 export function CreateSession({ opened, onClose }: { opened: boolean; onClose: () => void }) {
   return (
-    <Modal opened={opened} onClose={onClose} title="Create a session for somebody" centered>
+    <Dialog opened={opened} onClose={onClose} title="Create a session for somebody">
       <Form onDone={onClose} />
-    </Modal>
+    </Dialog>
   );
 }
 

@@ -1,5 +1,5 @@
 import { act, screen } from "@testing-library/react";
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import { expect, test } from "vitest";
 
 import { show } from "../test/show";
@@ -17,17 +17,19 @@ const columns: Column<Thing>[] = [
   { id: "act", label: "", cell: ({ name }, tab) => <button tabIndex={tab}>Act on {name}</button> },
 ];
 
-let change: (things: Thing[]) => void;
+const bench: { change?: (things: Thing[]) => void } = {};
+
+function change(things: Thing[]) {
+  act(() => bench.change?.(things));
+}
 
 function List({ first, ticks = false }: { first: Thing[]; ticks?: boolean }) {
   const [things, setThings] = useState(first);
   const [sort, setSort] = useState<Sort>({ column: "name", down: false });
   const [keys, setKeys] = useState<ReadonlySet<string>>(new Set());
-  change = (next) => {
-    act(() => {
-      setThings(next);
-    });
-  };
+  useEffect(() => {
+    bench.change = setThings;
+  }, []);
   return (
     <>
       <DataTable
