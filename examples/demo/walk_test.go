@@ -226,6 +226,8 @@ func TestTheWalk(t *testing.T) {
 	again.stop(syscall.SIGKILL)
 
 	t.Run("Portal", func(t *testing.T) { newLab(t, dir, bin).walk("portal.test.mjs") })
+
+	t.Run("Console", func(t *testing.T) { newLab(t, dir, bin).walk("console.test.mjs") })
 }
 
 // A lockedBuffer takes what a process says while a test reads it.

@@ -9,10 +9,11 @@ interface Confirmation {
   question: string; // names what will end
   confirm: string; // of the button that does it
   action: UseMutationResult<unknown, Error, void>;
+  tab?: 0 | -1; // in a list only the row that has the focus is reached by Tab
 }
 
 /** ConfirmButton is an act that ends something: it asks once before it is done. */
-export function ConfirmButton({ label, ...dialog }: Confirmation) {
+export function ConfirmButton({ label, tab = 0, ...dialog }: Confirmation) {
   const [opened, { open, close }] = useDisclosure(false);
   return (
     <>
@@ -20,6 +21,7 @@ export function ConfirmButton({ label, ...dialog }: Confirmation) {
         variant="subtle"
         color="red"
         size="compact-sm"
+        tabIndex={tab}
         onClick={() => {
           dialog.action.reset();
           open();
@@ -27,7 +29,7 @@ export function ConfirmButton({ label, ...dialog }: Confirmation) {
       >
         {label}
       </Button>
-      <ConfirmDialog {...dialog} opened={opened} onClose={close} />
+      {opened && <ConfirmDialog {...dialog} opened onClose={close} />}
     </>
   );
 }

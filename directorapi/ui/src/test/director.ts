@@ -5,6 +5,7 @@ import type { components } from "../api/schema.gen";
 import type { Desktop } from "../desktops/desktops";
 
 type Problem = components["schemas"]["Problem"];
+type Overview = components["schemas"]["Overview"];
 type Handler = (request: Request, part: string) => Promise<Response> | Response;
 
 /** problem is a refusal as the director answers it. */
@@ -91,6 +92,25 @@ export function host(given: Partial<Server> = {}): Server {
   };
 }
 
+/** overview is of a director that needs nobody, but for what is given. */
+export function overview(given: Partial<Overview> = {}): Overview {
+  return {
+    version: "0.2.0",
+    lastReportAt: new Date().toISOString(),
+    hosts: { total: 2, drained: 0, silent: 0, starting: 0, offline: 0, ready: 2 },
+    sessions: { total: 3, connected: 1 },
+    agents: { pending: 0, registered: 2, revoked: 0, conflicts: 0 },
+    policyProblems: 0,
+    history: { begin: "2026-11-21T17:15:00Z", stepSeconds: 900, points: [null, { total: 3, connected: 1 }] },
+    ca: { fingerprint: "41:BE:07", endsAt: "2036-11-20T08:00:00Z" },
+    certificates: [],
+    licences: [],
+    attention: [],
+    attentionTotal: 0,
+    ...given,
+  };
+}
+
 /**
  * A TestDirector answers the pages' requests from memory as a director would:
  * a login opens the routes, a session that was opened is listed, a closed one is
@@ -106,6 +126,8 @@ export class TestDirector {
   sessions: Session[] = [];
   agents: Agent[] = [];
   hosts: Server[] = [];
+  overview: Overview = overview();
+  audit: components["schemas"]["AuditRecord"][] = [];
   answers: Record<string, Handler> = {};
   readonly requests: Request[] = [];
 
@@ -167,6 +189,14 @@ export class TestDirector {
         return Response.json(this.hosts);
       case "GET /v1/admin/agents":
         return Response.json(this.agents);
+      case "GET /v1/admin/overview":
+        return Response.json(this.overview);
+      case "GET /v1/admin/audit":
+        return Response.json({ records: this.audit });
+      case "GET /v1/admin/denials":
+        return Response.json([]);
+      case "GET /v1/admin/policy":
+        return Response.json({ problems: [], entries: [], pools: [] });
       case "POST /v1/user/sessions":
         return this.openDesktop(request);
       case "GET /v1/user/connectiontoken":
@@ -177,6 +207,7 @@ export class TestDirector {
       return Response.json({ status: "success", code: 200, message: "", body: "" });
     }
     if (route.startsWith("POST /v1/admin/agents/")) return this.decide(route);
+    if (/^(GET|POST) \/v1\/(admin\/)?servers\//.test(route)) return this.aboutHost(route, request);
     return problem(404, "not-found", "There is no such page.");
   }
 
@@ -204,6 +235,26 @@ export class TestDirector {
       session({ id: `dcvix_${String(this.sessions.length + 1)}`, server_id: serverId, type: sessionType });
     if (!old) this.sessions = [...this.sessions, opened];
     return Response.json({ sessionID: opened.id, serverId, sessionType, reused: Boolean(old) });
+  }
+
+  private async aboutHost(route: string, request: Request): Promise<Response> {
+    const [name = "", act = ""] = decodeURIComponent(route.replace(/^.*\/servers\//, "")).split("/");
+    const one = this.hosts.find(({ hostname }) => hostname === name);
+    if (!one) return problem(404, "not-found", "There is no such host.");
+    if (act === "history") {
+      const samples = [null, { cpu: 12, load: 0.5, sessions: 1, connections: 0 }];
+      return Response.json({ serverId: name, begin: null, stepSeconds: 60, samples });
+    }
+    if (act === "") return Response.json({ ...one, reports: true, agent: agent({ hostname: name }) });
+    const ready = { ...one };
+    delete ready.maintenance;
+    const { message = "" } = (await request
+      .clone()
+      .json()
+      .catch(() => ({}))) as { message?: string };
+    const drained = { ...ready, maintenance: { message, by: "root", since: null } };
+    this.hosts = this.hosts.map((other) => (other === one ? (act === "drain" ? drained : ready) : other));
+    return new Response(null);
   }
 
   private decide(route: string): Response {
