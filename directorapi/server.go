@@ -101,6 +101,7 @@ type Server struct {
 	challenges *challenges
 	run        string    // is another one for each Server, in the tags of lists
 	zippers    sync.Pool // of *gzip.Writer
+	zipped     sync.Map  // name of an asset to its content, compressed
 
 	serverTexts  *hostTexts // what lists say of a host
 	sessionTexts *hostTexts // what lists say of its sessions
