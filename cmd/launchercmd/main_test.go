@@ -34,7 +34,25 @@ func TestMain(m *testing.M) {
 	case os.Getenv("LAUNCHER_PROCESS") != "":
 		os.Exit(launchercmd.Main(launchercmd.Options{}))
 	}
-	os.Exit(m.Run())
+	os.Exit(atHome(m))
+}
+
+// atHome runs the tests with folders that are nobody's and in English.
+func atHome(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "launchercmd")
+	if err != nil {
+		return 96
+	}
+	defer os.RemoveAll(dir) //nolint:errcheck // of a test
+	for _, name := range []string{"XDG_CONFIG_HOME", "XDG_RUNTIME_DIR", "XDG_CACHE_HOME", "AppData", "LocalAppData", "HOME"} {
+		if os.Setenv(name, filepath.Join(dir, name)) != nil {
+			return 97
+		}
+	}
+	if os.Setenv("LC_ALL", "C") != nil {
+		return 98
+	}
+	return m.Run()
 }
 
 // viewer writes down what it was started with.
@@ -116,7 +134,7 @@ func TestListShowsDesktopsAndWhatRuns(t *testing.T) {
 	require.Equal(t, 0, r.code, r.stderr)
 	lines := strings.Split(strings.TrimSpace(r.stdout), "\n")
 	require.Len(t, lines, 3)
-	assert.Equal(t, "ws1", strings.TrimSpace(lines[0]))
+	assert.Equal(t, []string{"ws1", "ready"}, strings.Fields(lines[0]))
 	assert.Equal(t, []string{"WS2.lab.example", "running:", "virtual", "dcvix_7"}, strings.Fields(lines[1]))
 	assert.Contains(t, r.stderr, "any other host")
 	assert.Equal(t, 1, d.stand.seen("POST /v1/logout"))
@@ -215,7 +233,7 @@ func TestBadBeginnings(t *testing.T) {
 		"an unknown flag":           {args: []string{"--lsit"}, code: launchercmd.ExitUsage, says: "unknown flag: --lsit"},
 		"a stray word":              {args: []string{"ws1"}, code: launchercmd.ExitUsage, says: "ws1"},
 		"a bad type":                {args: []string{"--connect", "ws1", "--type", "window"}, code: launchercmd.ExitUsage, says: `"console" or "virtual"`},
-		"a server with a line":      {args: []string{"--connect", "ws1\nhost=evil"}, code: launchercmd.ExitUsage, says: "is no name of a server"},
+		"a server with a line":      {args: []string{"--connect", "ws1\nhost=evil"}, code: launchercmd.ExitUsage, says: "is no name of a desktop"},
 		"a user with a line":        {args: []string{"--list", "--user", "a\nb"}, code: launchercmd.ExitUsage, says: "control character"},
 		"no broker":                 {lines: []string{"ca-file = "}, change: func(d *desk) { d.rewrite("broker = ", "#") }, args: []string{"--list"}, code: launchercmd.ExitUsage, says: "dcvix-launcher.conf: [dcvix-launcher] broker is missing: add broker = https://"},
 		"a broker without TLS":      {change: func(d *desk) { d.rewrite("https://", "http://") }, args: []string{"--list"}, code: launchercmd.ExitUsage, says: "dcvix-launcher.conf:2: broker: the director's URL"},
@@ -234,7 +252,7 @@ func TestBadBeginnings(t *testing.T) {
 			}, args: []string{"--connect", "ws1"}, code: launchercmd.ExitFailure, says: "dcvix-launcher: ws1 has a console session of bob.\n",
 		},
 		"no viewer":                 {lines: []string{}, change: func(d *desk) { d.rewriteLine("command = ", "/nonexistent/dcvviewer") }, args: []string{"--connect", "ws1"}, code: launchercmd.ExitViewer, says: `the DCV viewer is not found at "/nonexistent/dcvviewer": install the Amazon DCV client from`},
-		"a viewer that gives up":    {viewer: "exits with 7", args: []string{"--connect", "ws1"}, code: launchercmd.ExitViewer, says: "ended with exit code 7"},
+		"a viewer that gives up":    {viewer: "exits with 7", args: []string{"--connect", "ws1"}, code: launchercmd.ExitViewer, says: "ended right after its start, with exit code 7"},
 		"a token with a line":       {change: func(d *desk) { d.stand.token.Token = goodToken + "\npassword=x" }, args: []string{"--connect", "ws1"}, code: launchercmd.ExitFailure, says: "the director sent a connection token that contains a control character"},
 		"a session with a line":     {change: func(d *desk) { d.stand.created.SessionID = "a\r\n[options]" }, args: []string{"--connect", "ws1"}, code: launchercmd.ExitFailure, says: "a session id that contains a control character"},
 		"a host with a line":        {change: func(d *desk) { d.stand.token.Host = "a\nhost=b" }, args: []string{"--connect", "ws1"}, code: launchercmd.ExitFailure, says: "a host that contains"},
@@ -344,7 +362,7 @@ func TestAFirstStartWritesAConfigurationFile(t *testing.T) {
 		path := filepath.Join(d.dir, "XDG_CONFIG_HOME", "net.cortassa.dcvix-launcher", "dcvix-launcher.conf")
 		content, err := os.ReadFile(path)
 		require.NoError(t, err)
-		assert.Contains(t, string(content), "# Required, for example: broker = https://director.example:8445")
+		assert.Contains(t, string(content), "such as https://director.example:8445")
 		info, err := os.Stat(path)
 		require.NoError(t, err)
 		assert.Equal(t, fs.FileMode(0o600), info.Mode().Perm())
@@ -451,16 +469,14 @@ func TestTheFileIsGoneWhileTheViewerRuns(t *testing.T) {
 	d := newDesk(t, "stays until the file is gone")
 	transport, ok := d.stand.Client().Transport.(*http.Transport)
 	require.True(t, ok)
-	director, err := client.New(client.Config{URL: d.stand.URL, Transport: transport})
-	require.NoError(t, err)
 	self, err := os.Executable()
 	require.NoError(t, err)
 	engine, err := launchercmd.NewEngine(launchercmd.EngineConfig{
-		Director: director, Folder: filepath.Join(d.dir, "folder"), Command: self, FileLife: 50 * time.Millisecond,
+		Director: client.Config{URL: d.stand.URL, Transport: transport}, Folder: filepath.Join(d.dir, "folder"), Command: self, FileLife: 50 * time.Millisecond,
 	})
 	require.NoError(t, err)
 	require.NoError(t, engine.Login(t.Context(), dcvix.LoginRequest{UserID: `LAB\alice`, Password: goodPassword}))
-	require.NoError(t, engine.Connect(t.Context(), "ws1", ""))
+	require.NoError(t, engine.Connect(t.Context(), launchercmd.Wish{Name: "ws1"}))
 	assert.NotContains(t, d.read(t), "user=", "a backslash may mean something to the viewer")
 }
 

@@ -4,13 +4,28 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/windows"
+	"golang.org/x/sys/windows/registry"
 )
 
 const viewerLog = "started with --log-level debug --log-file-name FILE, it writes one"
 
-// viewerPaths are the places of the installer, of 32 and of 64 bits.
+// viewerPaths are where Windows starts dcv:// links and the program's bare name, and
+// the places of the installer, of 32 and of 64 bits.
 func viewerPaths() []string {
 	var paths []string
+	if line := readRegistry(registry.CLASSES_ROOT, `dcv\shell\open\command`); line != "" {
+		if args, err := windows.DecomposeCommandLine(line); err == nil && len(args) > 0 {
+			paths = append(paths, args[0])
+		}
+	}
+	for _, root := range []registry.Key{registry.CURRENT_USER, registry.LOCAL_MACHINE} {
+		if path := readRegistry(root, `SOFTWARE\Microsoft\Windows\CurrentVersion\App Paths\dcvviewer.exe`); path != "" {
+			paths = append(paths, strings.Trim(path, `"`))
+		}
+	}
 	for _, root := range []string{os.Getenv("ProgramFiles(x86)"), os.Getenv("ProgramFiles")} {
 		if root == "" {
 			continue
@@ -20,6 +35,36 @@ func viewerPaths() []string {
 		}
 	}
 	return paths
+}
+
+// readRegistry returns the default value of a key; empty when there is none.
+func readRegistry(root registry.Key, path string) string {
+	key, err := registry.OpenKey(root, path, registry.QUERY_VALUE)
+	if err != nil {
+		return ""
+	}
+	defer key.Close() //nolint:errcheck // it was only read
+	value, kind, err := key.GetStringValue("")
+	if err == nil && kind == registry.EXPAND_SZ {
+		value, err = registry.ExpandString(value)
+	}
+	if err != nil {
+		return ""
+	}
+	return value
+}
+
+// openLink hands a link to the program that the system has for it.
+func openLink(link string) error {
+	verb, err := windows.UTF16PtrFromString("open")
+	if err != nil {
+		return err
+	}
+	file, err := windows.UTF16PtrFromString(link)
+	if err != nil {
+		return err
+	}
+	return windows.ShellExecute(0, verb, file, nil, nil, windows.SW_SHOWNORMAL)
 }
 
 // ownGroup does nothing: a console's Ctrl-C reaches no program with a window.

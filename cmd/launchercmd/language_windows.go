@@ -1,0 +1,16 @@
+package launchercmd
+
+import (
+	"os"
+
+	"golang.org/x/sys/windows"
+)
+
+// systemLanguages returns tags such as "de-AT", the preferred first.
+func systemLanguages() []string {
+	tags, err := windows.GetUserPreferredUILanguages(windows.MUI_LANGUAGE_NAME)
+	if err != nil {
+		tags = nil
+	}
+	return append([]string{os.Getenv("LANG")}, tags...)
+}
