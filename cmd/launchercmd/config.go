@@ -58,9 +58,9 @@ func declare(s *settings) {
 	logging.Declare(s.set, &s.log)
 }
 
-// words returns the language that the person reads.
-func (s *settings) words() *words.Words {
-	return words.For(append([]string{s.language}, systemLanguages()...)...)
+// words returns the language that the person reads, when the system's is w.
+func (s *settings) words(w *words.Words) *words.Words {
+	return words.For(s.language, w.Language())
 }
 
 // loadSettings finds and reads the configuration file. When there is none

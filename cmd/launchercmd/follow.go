@@ -34,7 +34,7 @@ func (e *Engine) Follow(ctx context.Context, f func(Update)) error {
 		err := e.followOnce(ctx, func(u Update) { told = true; f(u) })
 		switch {
 		case ctx.Err() != nil:
-			return nil
+			return nil //nolint:nilerr // the end that was asked for
 		case errors.Is(err, ErrLoggedOut):
 			return err
 		case err == nil || told && errors.Is(err, io.ErrUnexpectedEOF):

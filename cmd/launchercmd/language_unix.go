@@ -14,7 +14,7 @@ import (
 // systemLanguages returns tags such as "de_AT.UTF-8", the preferred first. The
 // order of the variables is that of POSIX ("Internationalization Variables"), and
 // LANGUAGE is of GNU gettext.
-func systemLanguages() []string {
+func systemLanguages(ctx context.Context) []string {
 	for _, name := range []string{"LC_ALL", "LC_MESSAGES", "LANG"} {
 		switch tag := os.Getenv(name); tag {
 		case "":
@@ -27,7 +27,7 @@ func systemLanguages() []string {
 	if runtime.GOOS != "darwin" {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	out, err := exec.CommandContext(ctx, "/usr/bin/defaults", "read", "-g", "AppleLocale").Output() // programs with a window get no LANG there
 	if err != nil {

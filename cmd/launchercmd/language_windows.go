@@ -1,13 +1,14 @@
 package launchercmd
 
 import (
+	"context"
 	"os"
 
 	"golang.org/x/sys/windows"
 )
 
 // systemLanguages returns tags such as "de-AT", the preferred first.
-func systemLanguages() []string {
+func systemLanguages(context.Context) []string {
 	tags, err := windows.GetUserPreferredUILanguages(windows.MUI_LANGUAGE_NAME)
 	if err != nil {
 		tags = nil

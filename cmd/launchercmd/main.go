@@ -77,7 +77,7 @@ func Main(opts Options) int {
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 
-	w := words.For(systemLanguages()...) // until the configuration is read
+	w := words.For(systemLanguages(ctx)...) // until the configuration is read
 	err := command(opts, w).ExecuteContext(ctx)
 	code := exitCode(ctx, err)
 	if err != nil && code != ExitInterrupted {
@@ -129,7 +129,7 @@ func command(opts Options, w *words.Words) *cobra.Command {
 	cobra.MousetrapHelpText = "" // on Windows a double click is the usual way to start this
 	var f flags
 	cmd := &cobra.Command{
-		Use:   "dcvix-launcher",
+		Use:   "dcvix-launcher [dcvix://connect/NAME]",
 		Short: "Open a remote desktop in the DCV viewer",
 		Long: "Open a remote desktop in the DCV viewer.\n\n" +
 			"The director and the person are named in dcvix-launcher.conf, which is made at the first start.\n\n" +
@@ -157,6 +157,7 @@ func command(opts Options, w *words.Words) *cobra.Command {
 	fs.StringVar(&f.user, "user", "", "log in as `NAME` instead of user_id of the configuration")
 	fs.BoolVar(&f.passwordStdin, "password-stdin", false, "read the password from the first line of standard input")
 	fs.StringVar(&f.otp, "otp", "", "one-time password `CODE`, where one is asked for")
+	cmd.AddCommand(uriCommand(opts, w))
 	cmd.SetArgs(cmdline.TwoDashes(opts.Args))
 	cmd.SetIn(opts.Stdin)
 	cmd.SetOut(opts.Stdout)

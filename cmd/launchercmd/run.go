@@ -42,8 +42,8 @@ func run(ctx context.Context, opts Options, f flags, w *words.Words) error {
 	s, err := loadSettings(f.conf)
 	var a *assembly
 	if err == nil {
-		*w = *s.words()
-		a, err = assemble(opts, s, windowed)
+		*w = *s.words(w)
+		a, err = assemble(opts, s, windowed, w)
 	}
 	if s != nil && s.wroteDefault && !windowed {
 		say(opts.Stderr, w.Say(words.ConfWritten, s.path))
@@ -105,15 +105,14 @@ type assembly struct {
 }
 
 // assemble makes the engine.
-func assemble(opts Options, s *settings, windowed bool) (*assembly, error) {
-	w := s.words()
+func assemble(opts Options, s *settings, windowed bool, w *words.Words) (*assembly, error) {
 	s.log.Stderr = opts.Stderr
 	logger, logFile, err := logging.Open("dcvix-launcher", s.log)
 	if err != nil {
 		return nil, err
 	}
 	engine, err := s.engine(func(cfg *EngineConfig) {
-		cfg.Logger = logger
+		cfg.Logger, cfg.Words = logger, w
 		if !windowed {
 			cfg.Progress = func(step Step) { say(opts.Stderr, step.Text+" …") }
 			cfg.ViewerOutput = opts.Stderr
@@ -149,7 +148,7 @@ func (s *settings) engine(change func(*EngineConfig)) (*Engine, error) {
 	}
 	cfg := EngineConfig{
 		Director: director, Trust: trust, User: s.user, AskOTP: s.otp, AnyHost: s.anyHost,
-		Home: home, Folder: folder, Words: s.words(), Command: s.command,
+		Home: home, Folder: folder, Command: s.command,
 	}
 	change(&cfg)
 	engine, err := NewEngine(cfg)

@@ -81,7 +81,7 @@ func (e *Engine) TestViewer(ctx context.Context, command string) (path, version 
 	}
 	ctx, cancel := context.WithTimeout(ctx, viewerTest)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, path, "--version") //nolint:gosec // the person names it
+	cmd := exec.CommandContext(ctx, path, "--version")
 	cmd.WaitDelay = time.Second
 	out := new(tail)
 	cmd.Stdout, cmd.Stderr = out, out
@@ -98,12 +98,12 @@ func (e *Engine) TestViewer(ctx context.Context, command string) (path, version 
 // a session is asked for.
 func (e *Engine) viewerFor(prefs Preferences) (func(context.Context, target, Wish) error, error) {
 	if prefs.Link {
-		return func(_ context.Context, t target, wish Wish) error {
+		return func(ctx context.Context, t target, wish Wish) error {
 			link, err := t.link()
 			if err != nil {
 				return err
 			}
-			if err := openLink(link); err != nil {
+			if err := openLink(ctx, link); err != nil {
 				return &saidError{e.words().Say(words.LinkFailed, err), err}
 			}
 			wish.tell(StageRuns, e.words().Say(words.LinkGiven))

@@ -27,13 +27,13 @@ func viewerPaths() []string {
 }
 
 // openLink hands a link to the program that the system has for it.
-func openLink(link string) error {
+func openLink(ctx context.Context, link string) error {
 	opener := "xdg-open"
 	if runtime.GOOS == "darwin" {
 		opener = "/usr/bin/open"
 	}
-	cmd := exec.CommandContext(context.Background(), opener, link) //nolint:gosec // made of checked values
-	ownGroup(cmd)                                                  // it may become the viewer, which outlives this program
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), opener, link) //nolint:gosec // made of checked values
+	ownGroup(cmd)                                                        // it may become the viewer, which outlives this program
 	if err := cmd.Start(); err != nil {
 		return err
 	}

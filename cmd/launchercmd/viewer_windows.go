@@ -1,6 +1,7 @@
 package launchercmd
 
 import (
+	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -55,7 +56,7 @@ func readRegistry(root registry.Key, path string) string {
 }
 
 // openLink hands a link to the program that the system has for it.
-func openLink(link string) error {
+func openLink(_ context.Context, link string) error {
 	verb, err := windows.UTF16PtrFromString("open")
 	if err != nil {
 		return err

@@ -1,6 +1,6 @@
 package words
 
-var english = map[Key]string{
+var english = map[Key]string{ //nolint:gosec // sentences, never changed
 	LoggingIn:      "Logging in to %s",
 	Asking:         "Asking %s for a %s desktop",
 	TypeConsole:    "console",
@@ -102,4 +102,6 @@ var english = map[Key]string{
 	NotOpened:      "Nothing was opened.",
 	LinksInstalled: "Links that begin with dcvix:// now start this program: %s",
 	LinksRemoved:   "Links that begin with dcvix:// start this program no longer.",
+	LinksWhat:      "uri stands alone: write uri install to let dcvix:// links start this program, or uri remove",
+	LinksFailed:    "dcvix:// links could not be changed: %v",
 }

@@ -1,6 +1,6 @@
 package words
 
-var german = map[Key]string{
+var german = map[Key]string{ //nolint:gosec,misspell // sentences, never changed
 	LoggingIn:      "Anmeldung bei %s",
 	Asking:         "%s wird um einen %s-Desktop gebeten",
 	TypeConsole:    "Konsolen",
@@ -102,4 +102,6 @@ var german = map[Key]string{
 	NotOpened:      "Es wurde nichts geöffnet.",
 	LinksInstalled: "Links, die mit dcvix:// beginnen, starten jetzt dieses Programm: %s",
 	LinksRemoved:   "Links, die mit dcvix:// beginnen, starten dieses Programm nicht mehr.",
+	LinksWhat:      "uri steht allein: schreiben Sie uri install, damit dcvix://-Links dieses Programm starten, oder uri remove",
+	LinksFailed:    "dcvix://-Links ließen sich nicht ändern: %v",
 }

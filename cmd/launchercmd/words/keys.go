@@ -127,4 +127,6 @@ const (
 	NotOpened      Key = "not-opened"
 	LinksInstalled Key = "links-installed"
 	LinksRemoved   Key = "links-removed"
+	LinksWhat      Key = "links-what"
+	LinksFailed    Key = "links-failed"
 )

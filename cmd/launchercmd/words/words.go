@@ -22,13 +22,12 @@ type Words struct {
 	text     map[Key]string
 }
 
-var languages = map[string]map[Key]string{
-	"de": german,
-	"en": english,
+func languages() map[string]map[Key]string {
+	return map[string]map[Key]string{"de": german, "en": english}
 }
 
 // Languages returns the languages that [For] knows, as two letters, in order.
-func Languages() []string { return slices.Sorted(maps.Keys(languages)) }
+func Languages() []string { return slices.Sorted(maps.Keys(languages())) }
 
 // For returns the words of the first tag whose language is known, such as
 // "de_AT.UTF-8", "de-CH" or "en"; English when none is.
@@ -38,7 +37,7 @@ func For(tags ...string) *Words {
 		if language == "c" || language == "posix" {
 			break // who asks for these wants no translation
 		}
-		if text, known := languages[language]; known {
+		if text, known := languages()[language]; known {
 			return &Words{language, text}
 		}
 	}
