@@ -39,6 +39,7 @@ func (e *Engine) Follow(ctx context.Context, f func(Update)) error {
 			return err
 		case err == nil || told && errors.Is(err, io.ErrUnexpectedEOF):
 			pause = firstPause // the director restarts, or a stream has ended as they do
+		case refused(err) && e.ask(ctx, f, false) == nil: // such as one stream too many
 		default:
 			f(Update{Err: err})
 		}
@@ -57,20 +58,14 @@ func (e *Engine) followOnce(ctx context.Context, f func(Update)) error {
 		return err
 	}
 	err = director.Events(ctx, func(event dcvix.Event) error {
-		if event.Kind == dcvix.EventChanges {
-			return e.ask(ctx, f, true) // an admin's stream says only that something is new
-		}
-		if event.Kind == dcvix.EventResync {
-			return e.ask(ctx, f, true)
-		}
-		if event.Kind == dcvix.EventDesktops && len(event.Desktops.Desktops) > 0 {
-			list := e.list(*event.Desktops)
-			f(Update{List: &list, Live: true})
+		switch {
+		case event.Kind != dcvix.EventDesktops: // it follows each resync
 			return nil
-		}
-		if event.Kind == dcvix.EventDesktops { // why there is none is said elsewhere
+		case len(event.Desktops.Desktops) == 0: // why there is none is said elsewhere
 			return e.ask(ctx, f, true)
 		}
+		list := e.list(*event.Desktops)
+		f(Update{List: &list, Live: true})
 		return nil
 	})
 	if !errors.Is(err, errors.ErrUnsupported) {
@@ -93,6 +88,12 @@ func (e *Engine) ask(ctx context.Context, f func(Update), live bool) error {
 	}
 	f(Update{List: &list, Live: live})
 	return nil
+}
+
+// refused reports whether the director answered, and said no.
+func refused(err error) bool {
+	var refusal *dcvix.Error
+	return errors.As(err, &refusal)
 }
 
 // sleep reports whether ctx has outlasted d.
