@@ -42,7 +42,7 @@ func entry(program string, terminal bool) (string, error) {
 	}
 	exec := strings.NewReplacer(`\`, `\\\\`, `"`, `\\"`, "`", "\\\\`", `$`, `\\$`, `%`, `%%`).Replace(program)
 	return fmt.Sprintf("[Desktop Entry]\nType=Application\nName=dcvix\nComment=Open a remote desktop that a web page names\n"+
-		"Exec=\"%s\" %%u\nTerminal=%v\nNoDisplay=true\nStartupNotify=false\nMimeType=%s;\n", exec, terminal, entryType), nil
+		"Exec=\"%s\" -- %%u\nTerminal=%v\nNoDisplay=true\nStartupNotify=false\nMimeType=%s;\n", exec, terminal, entryType), nil
 }
 
 // register lets the person's desktop start the program for dcvix:// links.

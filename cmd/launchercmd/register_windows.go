@@ -18,11 +18,12 @@ func register(_ context.Context, program string, _ bool) error {
 	if strings.Contains(program, `"`) {
 		return fmt.Errorf("%q cannot be written into the registry: move the program", program)
 	}
+	// What a link may contain after a quote is no option: hence the two dashes.
 	for _, value := range []struct{ key, name, text string }{
 		{classKey, "", "URL:dcvix"},
 		{classKey, "URL Protocol", ""},
 		{classKey + `\DefaultIcon`, "", `"` + program + `",0`},
-		{classKey + `\shell\open\command`, "", `"` + program + `" "%1"`},
+		{classKey + `\shell\open\command`, "", `"` + program + `" -- "%1"`},
 	} {
 		key, _, err := registry.CreateKey(registry.CURRENT_USER, value.key, registry.SET_VALUE)
 		if err != nil {
