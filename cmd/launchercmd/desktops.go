@@ -104,7 +104,7 @@ func Search(desktops []Desktop, text string, w *words.Words) []Desktop {
 	if len(wanted) == 0 {
 		return desktops
 	}
-	var found []Desktop
+	found := make([]Desktop, 0, len(desktops))
 	for _, d := range desktops {
 		in := strings.ToLower(d.Name + " " + d.StateText(w))
 		if !slices.ContainsFunc(wanted, func(word string) bool { return !strings.Contains(in, word) }) {

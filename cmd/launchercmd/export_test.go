@@ -28,3 +28,8 @@ func Arguments(p Preferences) ([]string, error) { return p.arguments(nil) }
 func Link(host, path, session, token string, port int) (string, error) {
 	return target{host: host, port: port, path: path, session: dcvix.SessionID(session), token: token}.link()
 }
+
+// ListOf is what a person without a past is shown of an answer.
+func ListOf(res dcvix.DesktopsResponse) List {
+	return (&Engine{memory: new(memory)}).list(res)
+}
