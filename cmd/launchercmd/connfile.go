@@ -80,6 +80,9 @@ func (t target) link() (string, error) {
 	if _, err := t.connectionFile(); err != nil { // the same values
 		return "", err
 	}
+	if strings.ContainsAny(t.host, "/?#@") {
+		return "", errors.New("the director sent a host that contains a character that has no place in it: it is not used")
+	}
 	link := url.URL{
 		Scheme: "dcv", Host: net.JoinHostPort(strings.Trim(t.host, "[]"), strconv.Itoa(t.port)),
 		Path: "/" + strings.TrimLeft(t.path, "/"), RawQuery: url.Values{"authToken": {t.token}}.Encode(), Fragment: string(t.session),

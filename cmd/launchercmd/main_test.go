@@ -29,8 +29,11 @@ import (
 // own, for the tests that start one.
 func TestMain(m *testing.M) {
 	switch {
-	case len(os.Args) == 2 && strings.HasSuffix(os.Args[1], ".dcv"):
-		os.Exit(viewer(os.Getenv("VIEWER_MODE"), os.Args[1]))
+	case len(os.Args) >= 2 && strings.HasSuffix(os.Args[len(os.Args)-1], ".dcv"):
+		os.Exit(viewer(os.Getenv("VIEWER_MODE"), os.Args[len(os.Args)-1]))
+	case len(os.Args) == 2 && os.Args[1] == "--version" && os.Getenv("VIEWER_VERSION") != "":
+		fmt.Println(os.Getenv("VIEWER_VERSION"))
+		os.Exit(0)
 	case os.Getenv("LAUNCHER_PROCESS") != "":
 		os.Exit(launchercmd.Main(launchercmd.Options{}))
 	}
@@ -69,7 +72,7 @@ func viewer(mode, file string) int {
 	if err != nil {
 		return 92
 	}
-	record := fmt.Sprintf("%v %v %d\n%s", info.Mode().Perm(), folder.Mode().Perm(), os.Getpid(), content)
+	record := fmt.Sprintf("%v %v %q %d\n%s", info.Mode().Perm(), folder.Mode().Perm(), os.Args[1:len(os.Args)-1], os.Getpid(), content)
 	temporary := fmt.Sprintf("%s.%d", os.Getenv("VIEWER_RECORD"), os.Getpid()) // several may run
 	if os.WriteFile(temporary, []byte(record), 0o600) != nil || os.Rename(temporary, os.Getenv("VIEWER_RECORD")) != nil {
 		return 93
@@ -77,6 +80,11 @@ func viewer(mode, file string) int {
 	switch mode {
 	case "exits with 7":
 		return 7
+	case "says why and exits":
+		_, token, _ := strings.Cut(string(content), "authtoken=")
+		token, _, _ = strings.Cut(token, "\n")
+		fmt.Printf("%s\ncannot open display\xff with %s\n", strings.Repeat("noise ", 2000), token)
+		return 9
 	case "stays":
 		time.Sleep(time.Minute) // until it is ended
 		return 94

@@ -98,17 +98,11 @@ func (e *Engine) TestViewer(ctx context.Context, command string) (path, version 
 // a session is asked for.
 func (e *Engine) viewerFor(prefs Preferences) (func(context.Context, target, Wish) error, error) {
 	if prefs.Link {
-		return func(ctx context.Context, t target, wish Wish) error {
-			link, err := t.link()
-			if err != nil {
-				return err
-			}
-			if err := openLink(ctx, link); err != nil {
-				return &saidError{e.words().Say(words.LinkFailed, err), err}
-			}
-			wish.tell(StageRuns, e.words().Say(words.LinkGiven))
-			return nil
-		}, nil
+		opener, err := linkOpener()
+		if err != nil {
+			return nil, &saidError{e.words().Say(words.LinkFailed, err), ErrNoViewer}
+		}
+		return func(ctx context.Context, t target, wish Wish) error { return e.link(ctx, opener, t, wish) }, nil
 	}
 	viewer, err := e.FindViewer("")
 	if err != nil {
@@ -129,6 +123,19 @@ func (e *Engine) viewerFor(prefs Preferences) (func(context.Context, target, Wis
 		}
 		return e.view(ctx, exec.CommandContext(ctx, viewer, append(args, file)...), file, t, wish) //nolint:gosec // the person's own configuration names it
 	}, nil
+}
+
+// link hands a dcv:// link to what opens such links.
+func (e *Engine) link(ctx context.Context, opener string, t target, wish Wish) error {
+	link, err := t.link()
+	if err != nil {
+		return err
+	}
+	if err := openLink(ctx, opener, link); err != nil {
+		return &saidError{e.words().Say(words.LinkFailed, err), err}
+	}
+	wish.tell(StageRuns, e.words().Say(words.LinkGiven))
+	return nil
 }
 
 // arguments returns the words for the viewer's command line, but the file.

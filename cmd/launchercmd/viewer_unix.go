@@ -26,12 +26,16 @@ func viewerPaths() []string {
 	return paths
 }
 
-// openLink hands a link to the program that the system has for it.
-func openLink(ctx context.Context, link string) error {
-	opener := "xdg-open"
+// linkOpener returns the program that the system has for links.
+func linkOpener() (string, error) {
 	if runtime.GOOS == "darwin" {
-		opener = "/usr/bin/open"
+		return "/usr/bin/open", nil
 	}
+	return exec.LookPath("xdg-open")
+}
+
+// openLink hands a link to that program.
+func openLink(ctx context.Context, opener, link string) error {
 	cmd := exec.CommandContext(context.WithoutCancel(ctx), opener, link) //nolint:gosec // made of checked values
 	ownGroup(cmd)                                                        // it may become the viewer, which outlives this program
 	if err := cmd.Start(); err != nil {

@@ -55,8 +55,11 @@ func readRegistry(root registry.Key, path string) string {
 	return value
 }
 
+// linkOpener returns what opens links: Windows itself.
+func linkOpener() (string, error) { return "", nil }
+
 // openLink hands a link to the program that the system has for it.
-func openLink(_ context.Context, link string) error {
+func openLink(_ context.Context, _, link string) error {
 	verb, err := windows.UTF16PtrFromString("open")
 	if err != nil {
 		return err
