@@ -121,6 +121,7 @@ func sentence(err error, w *words.Words) string {
 type flags struct {
 	conf, connect, close, kind string
 	link                       string // dcvix://…
+	writeConfig                string
 	user, otp                  string
 	list, json, passwordStdin  bool
 }
@@ -141,6 +142,11 @@ func command(opts Options, w *words.Words) *cobra.Command {
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if f.writeConfig != "" {
+				s := new(settings)
+				declare(s)
+				return cmdline.WriteConfig(s.set, f.writeConfig)
+			}
 			f.link = strings.Join(args, "")
 			return run(cmd.Context(), opts, f, w)
 		},
@@ -149,6 +155,7 @@ func command(opts Options, w *words.Words) *cobra.Command {
 	cmd.SetFlagErrorFunc(cmdline.FlagError)
 	fs := cmd.Flags()
 	fs.StringVar(&f.conf, "conf", "", "read the configuration from `PATH`")
+	fs.StringVar(&f.writeConfig, "write-config", "", "write a commented default configuration to `PATH` and end")
 	fs.BoolVar(&f.list, "list", false, "print your desktops")
 	fs.StringVar(&f.connect, "connect", "", "open the desktop `NAME`, a host or a pool, and wait until the viewer ends")
 	fs.StringVar(&f.close, "close", "", "close your session on the desktop `NAME`")

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -207,7 +208,7 @@ func TestPreferencesThatCannotBeAreRefused(t *testing.T) {
 func TestOldUsesAreForgotten(t *testing.T) {
 	used := map[string]time.Time{}
 	for i := range 600 {
-		used = launchercmd.Used(used, fmt.Sprint(i), time.Unix(int64(i), 0))
+		used = launchercmd.Used(used, strconv.Itoa(i), time.Unix(int64(i), 0))
 	}
 	assert.Len(t, used, 500)
 	assert.NotContains(t, used, "99")

@@ -1,6 +1,6 @@
 package words
 
-var english = map[Key]string{ //nolint:gosec // sentences, never changed
+var english = map[Key]string{ //nolint:gochecknoglobals,gosec // sentences, never changed
 	LoggingIn:      "Logging in to %s",
 	Asking:         "Asking %s for a %s desktop",
 	TypeConsole:    "console",

@@ -1,6 +1,6 @@
 package words
 
-var german = map[Key]string{ //nolint:gosec,misspell // sentences, never changed
+var german = map[Key]string{ //nolint:gochecknoglobals,gosec // sentences, never changed
 	LoggingIn:      "Anmeldung bei %s",
 	Asking:         "%s wird um einen %s-Desktop gebeten",
 	TypeConsole:    "Konsolen",
