@@ -85,6 +85,7 @@ func routes() []route {
 		{get, dcvix.PathServer, accessAdmin, forUsers, "", (*Server).showServer},
 		{get, dcvix.PathEvents, accessUser, forUsers, "", (*Server).streamEvents},
 
+		{get, dcvix.PathAdminOverview, accessAdmin, forUsers, "", (*Server).overview},
 		{get, dcvix.PathAdminAgents, accessAdmin, forAdmins, "", (*Server).listAgents},
 		{post, dcvix.PathAdminAgentsApprove, accessAdmin, forAdmins, session.AuditAgentApprove, (*Server).approveAgents},
 		{post, dcvix.PathAdminAgentApprove, accessAdmin, forAdmins, session.AuditAgentApprove, (*Server).approveAgent},
@@ -93,12 +94,14 @@ func routes() []route {
 		{post, dcvix.PathAdminAgentReactivate, accessAdmin, forAdmins, session.AuditAgentReactivate, (*Server).reactivateAgent},
 		{get, dcvix.PathAdminDenials, accessAdmin, forAdmins, "", (*Server).listDenials},
 		{del, dcvix.PathAdminDenial, accessAdmin, forAdmins, session.AuditForgetDenial, (*Server).forgetDenial},
+		{get, dcvix.PathAdminServerHistory, accessAdmin, forUsers, "", (*Server).serverHistory},
 		{post, dcvix.PathAdminServerDrain, accessAdmin, forAdmins, session.AuditHostDrain, (*Server).drain},
 		{post, dcvix.PathAdminServerUndrain, accessAdmin, forAdmins, session.AuditHostUndrain, (*Server).undrain},
 		{post, dcvix.PathAdminExplain, accessAdmin, forAdmins, "", (*Server).explain},
 		{get, dcvix.PathAdminAudit, accessAdmin, forUsers, "", (*Server).readAudit},
-		{get, dcvix.PathAdminPolicy, accessAdmin, forUsers, "", (*Server).policyProblems},
+		{get, dcvix.PathAdminPolicy, accessAdmin, forUsers, "", (*Server).policy},
 		{get, dcvix.PathAdminPolicyAccess, accessAdmin, forAdmins, "", (*Server).policyAccess},
+		{get, dcvix.PathAdminPolicyReach, accessAdmin, forAdmins, "", (*Server).policyReach},
 
 		{post, dcvix.PathAgentRegister, accessNone, forAgents, session.AuditAgentRegister, (*Server).registerAgent},
 		{post, dcvix.PathAgentRenew, accessAgent, forAgents, session.AuditAgentCertify, (*Server).renewAgent},

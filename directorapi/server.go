@@ -12,7 +12,9 @@ package directorapi
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -60,6 +62,10 @@ type Config struct {
 	TrustedProxies []netip.Prefix
 	BasePath       string // the API and the pages are below it too, such as /desktops; see [CheckBasePath]; "" means none
 
+	// ServerCertificate returns the director's own certificate of the moment, whose end
+	// the overview tells of. nil, also as an answer, means that it is not told.
+	ServerCertificate func() *x509.Certificate
+
 	VerifierSource SourceCheck                                                  // "" means SourceLog
 	Lookup         func(ctx context.Context, host string) ([]netip.Addr, error) // looks up names of hosts for it; nil means net.DefaultResolver
 
@@ -94,9 +100,13 @@ type Server struct {
 	refusals   refusals
 	sources    refusals // what checkSource logs
 	challenges *challenges
-	view       hostView
+	run        string    // is another one for each Server, in the tags of lists
 	zippers    sync.Pool // of *gzip.Writer
 
+	serverTexts  *hostTexts // what lists say of a host
+	sessionTexts *hostTexts // what lists say of its sessions
+
+	auditFails   failing
 	auditReaders chan struct{} // one element for each who reads the audit
 	streams      streams
 }
@@ -135,8 +145,10 @@ func New(cfg Config) (*Server, error) {
 	}
 	s := &Server{
 		cfg: cfg, certs: newCertCache(cfg.CA, cfg.Now), cross: http.NewCrossOriginProtection(),
-		challenges: newChallenges(cfg.Tokens, cfg.Now), proxies: cfg.TrustedProxies, gateway: gateway,
+		challenges: newChallenges(cfg.Tokens, cfg.Now), run: rand.Text(), proxies: cfg.TrustedProxies, gateway: gateway,
 		auditReaders: make(chan struct{}, auditReaders), streams: streams{patience: streamPatience},
+		serverTexts:  newHostTexts(func(h session.Host) any { return []dcvix.Server{serverForAdmin(h)} }),
+		sessionTexts: newHostTexts(func(h session.Host) any { return h.Sessions }),
 	}
 	for _, part := range []struct {
 		into *http.Handler

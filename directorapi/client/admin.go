@@ -16,6 +16,14 @@ func (c *Client) Sessions(ctx context.Context) ([]dcvix.Session, error) {
 	return sessions, err
 }
 
+// Overview returns how things are and what needs a person. It needs an admin; a
+// director of the 0.1 generation cannot tell.
+func (c *Client) Overview(ctx context.Context) (dcvix.Overview, error) {
+	var overview dcvix.Overview
+	_, err := c.do(ctx, call{method: http.MethodGet, path: dcvix.PathAdminOverview, out: &overview, new: true})
+	return overview, err
+}
+
 // AdminCreateSession starts a session for the user that req names. It needs an
 // admin.
 func (c *Client) AdminCreateSession(ctx context.Context, req dcvix.CreateSessionRequest) (dcvix.CreateSessionResponse, error) {
@@ -127,6 +135,18 @@ func (c *Client) Server(ctx context.Context, host string) (dcvix.ServerDetail, e
 	return detail, err
 }
 
+// History returns the last hour of a host, by a name of it. It needs an admin; a
+// director of the 0.1 generation cannot tell. The error has code
+// [dcvix.CodeNotFound] when no registered agent has the name.
+func (c *Client) History(ctx context.Context, host string) (dcvix.HostHistory, error) {
+	var history dcvix.HostHistory
+	if err := checkSegment(host); err != nil {
+		return history, err
+	}
+	_, err := c.do(ctx, call{method: http.MethodGet, path: dcvix.Path(dcvix.PathAdminServerHistory, host), out: &history, new: true, things: true})
+	return history, err
+}
+
 // Drain keeps new sessions from a host. People see the message, one line of up to
 // 300 characters. It needs an admin; a director of the 0.1 generation cannot do it.
 func (c *Client) Drain(ctx context.Context, host, message string) error {
@@ -179,10 +199,30 @@ func moment(t dcvix.Time) string {
 	return t.UTC().Format(time.RFC3339Nano)
 }
 
-// Policy returns what is wrong with the policy, up to 1,000 mistakes. It needs an
-// admin; a director of the 0.1 generation cannot tell.
+// Policy returns the policy, and what is wrong with it: up to 1,000 mistakes. It
+// needs an admin; a director of the 0.1 generation cannot tell.
 func (c *Client) Policy(ctx context.Context) (dcvix.PolicyResponse, error) {
 	var policy dcvix.PolicyResponse
 	_, err := c.do(ctx, call{method: http.MethodGet, path: dcvix.PathAdminPolicy, out: &policy, new: true})
 	return policy, err
+}
+
+// WhoReachesServer returns whom the policy gives a host, by a name of it, and
+// through which line. It needs an admin; a director of the 0.1 generation cannot
+// tell.
+func (c *Client) WhoReachesServer(ctx context.Context, host string) (dcvix.PolicyReach, error) {
+	return c.reach(ctx, [2]string{"server", host})
+}
+
+// WhoReachesPool returns whom the policy gives a pool, and through which line. It
+// needs an admin; a director of the 0.1 generation cannot tell. The error has code
+// [dcvix.CodeNotFound] when there is no such pool.
+func (c *Client) WhoReachesPool(ctx context.Context, id string) (dcvix.PolicyReach, error) {
+	return c.reach(ctx, [2]string{"pool", id})
+}
+
+func (c *Client) reach(ctx context.Context, what [2]string) (dcvix.PolicyReach, error) {
+	var reach dcvix.PolicyReach
+	_, err := c.do(ctx, call{method: http.MethodGet, path: query(dcvix.PathAdminPolicyReach, what), out: &reach, new: true, things: true})
+	return reach, err
 }
