@@ -2,6 +2,8 @@ package launchercmd
 
 import (
 	"context"
+	"errors"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,12 +19,11 @@ const viewerLog = "started with --log-level debug --log-file-name FILE, it write
 // the places of the installer, of 32 and of 64 bits.
 func viewerPaths() []string {
 	var paths []string
-	if line := readRegistry(registry.CLASSES_ROOT, `dcv\shell\open\command`); line != "" {
-		if args, err := windows.DecomposeCommandLine(line); err == nil && len(args) > 0 {
+	for _, root := range []registry.Key{registry.CURRENT_USER, registry.LOCAL_MACHINE} {
+		line := readRegistry(root, `SOFTWARE\Classes\dcv\shell\open\command`)
+		if args, err := windows.DecomposeCommandLine(line); err == nil && line != "" && len(args) > 0 {
 			paths = append(paths, args[0])
 		}
-	}
-	for _, root := range []registry.Key{registry.CURRENT_USER, registry.LOCAL_MACHINE} {
 		if path := readRegistry(root, `SOFTWARE\Microsoft\Windows\CurrentVersion\App Paths\dcvviewer.exe`); path != "" {
 			paths = append(paths, strings.Trim(path, `"`))
 		}
@@ -78,12 +79,17 @@ func endViewer(p *os.Process) error { return p.Kill() }
 
 func killGroup(*os.Process) {}
 
-// processRuns reports whether there is a process with that number.
+// processRuns reports whether there is a process with that number. One that has ended
+// can still be opened while somebody holds it.
 func processRuns(pid int) bool {
-	p, err := os.FindProcess(pid)
-	if err != nil {
+	if pid <= 0 || pid > math.MaxUint32 {
 		return false
 	}
-	_ = p.Release()
-	return true
+	process, err := windows.OpenProcess(windows.SYNCHRONIZE, false, uint32(pid))
+	if err != nil {
+		return errors.Is(err, windows.ERROR_ACCESS_DENIED) // somebody else's
+	}
+	defer windows.CloseHandle(process) //nolint:errcheck // it was only looked at
+	event, err := windows.WaitForSingleObject(process, 0)
+	return err != nil || event == uint32(windows.WAIT_TIMEOUT)
 }
