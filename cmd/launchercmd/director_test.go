@@ -134,7 +134,9 @@ func TestTheWholeWayToADesktopInAPool(t *testing.T) {
 	ended := make(chan error, 1)
 	stages := make(chan launchercmd.Stage, 100)
 	go func() {
-		ended <- e.Connect(ctx, launchercmd.Wish{Name: "gpu pool", Progress: func(step launchercmd.Step) { stages <- step.Stage }})
+		err := e.Connect(ctx, launchercmd.Wish{Name: "gpu pool", Progress: func(step launchercmd.Step) { stages <- step.Stage }})
+		assert.ErrorIs(t, err, context.Canceled)
+		ended <- err
 	}()
 	await(t, updates, "the session runs", func(u launchercmd.Update) bool { return state(u, "GPU pool") == "own" })
 	require.Eventually(t, func() bool { _, err := os.Stat(s.record); return err == nil }, patience, 5*time.Millisecond)
