@@ -114,7 +114,9 @@ func (e *Engine) open(ctx context.Context, director *client.Client, wish Wish, p
 		req.ServerID = wish.Name
 	}
 	wish.tell(StageAsk, w.Say(words.Asking, show(wish.Name), w.Say(typeWord(wish.Type))))
+	answered := whenLong(func() { wish.tell(StageAsk, w.Say(words.StillAsking, show(wish.Name))) })
 	created, err := director.CreateSession(ctx, req)
+	answered()
 	if err != nil {
 		return target{}, err
 	}

@@ -253,7 +253,7 @@ func TestTheQualityIsSetOnTheHostBeforeTheViewerStarts(t *testing.T) {
 	seen, err := os.ReadFile(s.record)
 	require.NoError(t, err)
 	assert.Contains(t, string(seen), "certificatevalidationpolicy=strict\n\n[options]\nfullscreen=true\nuseallmonitors=false\n")
-	assert.Contains(t, strings.Join(s.told.all, "\n"), "quality: Setting the picture quality to 30–80 %")
+	assert.Contains(t, strings.Join(s.told.said(), "\n"), "quality: Setting the picture quality to 30–80 %")
 }
 
 func TestADesktopThatIsRefusedSaysWhyInTheDirectorsWords(t *testing.T) {

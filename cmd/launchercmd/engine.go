@@ -74,6 +74,29 @@ const (
 	StageClose   Stage = "close"   // a session is closed
 )
 
+// longWait is after how long a person is told that the wait goes on.
+const longWait = 4 * time.Second
+
+// whenLong calls f unless ended is called before longWait; never after that has
+// returned.
+func whenLong(f func()) (ended func()) {
+	var mu sync.Mutex // guards over
+	over := false
+	timer := time.AfterFunc(longWait, func() {
+		mu.Lock()
+		defer mu.Unlock()
+		if !over {
+			f()
+		}
+	})
+	return func() {
+		timer.Stop()
+		mu.Lock()
+		defer mu.Unlock()
+		over = true
+	}
+}
+
 // An Engine takes one person from a login to a desktop. It is safe for
 // concurrent use.
 type Engine struct {
@@ -275,7 +298,10 @@ func (e *Engine) Login(ctx context.Context, req dcvix.LoginRequest) error {
 		return &saidError{text: e.words().Say(words.NoPassword)}
 	}
 	e.cfg.Progress(Step{StageLogin, e.words().Say(words.LoggingIn, director.URL())})
-	if err := director.Login(ctx, req); err != nil {
+	ended := whenLong(func() { e.cfg.Progress(Step{StageLogin, e.words().Say(words.StillLoggingIn)}) })
+	err = director.Login(ctx, req)
+	ended()
+	if err != nil {
 		return err
 	}
 	e.mu.Lock()

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -30,6 +31,12 @@ func (s *steps) add(step launchercmd.Step) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.all = append(s.all, string(step.Stage)+": "+step.Text)
+}
+
+func (s *steps) said() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.all)
 }
 
 func (d *desk) engine(t *testing.T, command string) (*launchercmd.Engine, *steps) {
@@ -68,7 +75,7 @@ func TestEachStepIsToldInWords(t *testing.T) {
 		"start: Starting the viewer",
 		"runs: The viewer runs: this ends when you close it",
 		"ended: The viewer has ended at once: if you saw no desktop, look into its log (" + launchercmd.ViewerLog + ")",
-	}, told.all)
+	}, told.said())
 }
 
 func TestADirectorSaysWhatALoginNeeds(t *testing.T) {

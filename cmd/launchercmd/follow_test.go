@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -204,4 +205,38 @@ func TestNothingIsSaidAfterFollowingWasStopped(t *testing.T) {
 		n := len(updates)
 		assert.InDelta(t, 7, n, 1, "1 s, 2 s, 4 s, … up to 30 s")
 	})
+}
+
+func TestALongWaitIsSaidToGoOn(t *testing.T) {
+	slow := func(d time.Duration, then http.HandlerFunc) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) { time.Sleep(d); then(w, r) }
+	}
+	in := func(w http.ResponseWriter, r *http.Request) {
+		http.SetCookie(w, &http.Cookie{Name: dcvix.CookieName, Value: "x"})
+		answer(struct{}{})(w, r)
+	}
+	for name, tt := range map[string]struct {
+		wait time.Duration
+		says int
+	}{"a short one": {time.Second, 1}, "a long one": {40 * time.Second, 2}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				told := new(steps)
+				s := &script{calls: map[string]int{}, paths: map[string][]http.HandlerFunc{
+					dcvix.PathUserLogin: {slow(tt.wait, in)}, dcvix.PathUserSessions: {slow(tt.wait, refusal(409, "No."))},
+				}}
+				self, err := os.Executable()
+				require.NoError(t, err)
+				e, err := launchercmd.NewEngine(launchercmd.EngineConfig{
+					Director: client.Config{URL: "https://director.example", Transport: s}, Folder: filepath.Join(t.TempDir(), "folder"),
+					Command: self, Progress: told.add,
+				})
+				require.NoError(t, err)
+				require.NoError(t, e.Login(t.Context(), alice))
+				assert.Len(t, told.said(), tt.says)
+				require.EqualError(t, e.Connect(t.Context(), launchercmd.Wish{Name: "ws1", Kind: dcvix.DesktopHost, Type: dcvix.SessionConsole}), "No.")
+				assert.Len(t, told.said(), 2*tt.says, "%v", told.said())
+			})
+		})
+	}
 }

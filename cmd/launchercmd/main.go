@@ -108,13 +108,23 @@ func exitCode(ctx context.Context, err error) int {
 	}
 }
 
-// sentence adds to an error what only this program knows: its own keys.
+// sentence says an error to the person. In English the errors of package client say
+// more than their explanations; sentence adds what only this program knows: its own
+// keys.
 func sentence(err error, w *words.Words) string {
+	text := err.Error()
+	if x := explain(w, err); w.Language() != "en" {
+		switch x.Trouble {
+		case TroubleUnreachable, TroubleNotDirector, TroubleUntrusted, TroubleLoggedOut:
+			text = strings.TrimSpace(x.Sentence + " " + x.Detail)
+		default:
+		}
+	}
 	var untrusted *client.UntrustedError
 	if errors.As(err, &untrusted) && untrusted.Fingerprint != "" {
-		return err.Error() + " " + w.Say(words.TrustHint)
+		text += " " + w.Say(words.TrustHint)
 	}
-	return err.Error()
+	return text
 }
 
 // flags are the words of one command line.

@@ -159,6 +159,45 @@ func TestListShowsDesktopsAndWhatRuns(t *testing.T) {
 	assert.Contains(t, r.stdout, `"sessions": []`)
 }
 
+func TestPoolsAreListedAndOpenedByName(t *testing.T) {
+	d := newDesk(t, "")
+	d.stand.list = &dcvix.DesktopsResponse{Desktops: []dcvix.Desktop{
+		{Kind: dcvix.DesktopPool, Name: "GPU pool", State: "ready", Types: []dcvix.SessionType{dcvix.SessionVirtual}, Hosts: 8, Free: 5},
+		{Kind: dcvix.DesktopHost, Name: "ws7", State: "maintenance", Detail: "It is in maintenance: new disk.", Hosts: 1},
+	}}
+	d.stand.created.ServerID = "ws3"
+	r := d.launch(t, "--list")
+	require.Equal(t, 0, r.code, r.stderr)
+	assert.Equal(t, "GPU pool (pool)  5 of 8 free\nws7              in maintenance\n", r.stdout)
+
+	r = d.launch(t, "--connect", "gpu POOL")
+	require.Equal(t, 0, r.code, r.stderr)
+	assert.Equal(t, []string{"GPU pool/"}, d.stand.pools)
+	assert.Equal(t, []string{"Virtual"}, d.stand.types, "what can be had")
+	assert.Contains(t, d.read(t), "host=ws3\n")
+
+	d.append("language = de") // in [log]: a mistake
+	assert.Equal(t, launchercmd.ExitUsage, d.launch(t, "--list").code)
+}
+
+func TestTheTerminalSpeaksGerman(t *testing.T) {
+	d := newDesk(t, "", "language = de")
+	r := d.launch(t, "--list")
+	require.Equal(t, 0, r.code, r.stderr)
+	assert.Contains(t, r.stdout, "ws1")
+	assert.Contains(t, r.stdout, "bereit")
+	assert.Contains(t, r.stderr, "Anmeldung bei https://")
+	assert.Contains(t, d.launch(t, "--close", "ws1").stderr, "Sie haben keine solche Sitzung auf ws1: es gibt nichts zu schließen")
+	d.stand.Close()
+	r = d.launch(t, "--list")
+	assert.Equal(t, launchercmd.ExitDirector, r.code)
+	assert.Contains(t, r.stderr, "dcvix-launcher: Der Director antwortet nicht")
+
+	d.rewrite("language = de", "language = fr")
+	r = d.launch(t, "--list")
+	assert.Contains(t, r.stderr, `"fr" is no language of the launcher: write one of de, en`)
+}
+
 func TestConnectHandsTheViewerAPrivateFile(t *testing.T) {
 	for name, old := range map[string]bool{"0.1": true, "new": false} {
 		t.Run(name, func(t *testing.T) {

@@ -140,7 +140,7 @@ func TestTheLinkIsGivenToTheProgramOfTheSystem(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(bin, "xdg-open"), []byte("#!/bin/sh\nprintf %s \"$1\" >\""+d.record+"\"\n"), 0o700))
 	require.NoError(t, engine.Connect(t.Context(), launchercmd.Wish{Name: "ws1"}))
 	assert.Equal(t, "dcv://ws1:8443/?authToken="+goodToken+"#dcvix_1", d.read(t))
-	assert.Contains(t, told.all, "runs: The link to the desktop was handed to the viewer")
+	assert.Contains(t, told.said(), "runs: The link to the desktop was handed to the viewer")
 	left, err := filepath.Glob(filepath.Join(d.dir, "folder", "*"))
 	require.NoError(t, err)
 	assert.Empty(t, left)

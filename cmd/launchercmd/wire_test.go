@@ -40,6 +40,7 @@ type stand struct {
 	mu       sync.Mutex
 	requests []string
 	types    []string // of the sessions that were asked for
+	pools    []string // POOL/HOST of them
 }
 
 func newStand(t *testing.T) *stand {
@@ -115,6 +116,7 @@ func (s *stand) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_ = json.NewDecoder(r.Body).Decode(&req)
 		s.mu.Lock()
 		s.types = append(s.types, req.SessionType)
+		s.pools = append(s.pools, req.PoolID+"/"+req.ServerID)
 		s.mu.Unlock()
 		_ = json.NewEncoder(w).Encode(s.created)
 	case "GET /v1/user/connectiontoken":

@@ -2,7 +2,9 @@ package words
 
 var english = map[Key]string{ //nolint:gochecknoglobals,gosec // sentences, never changed
 	LoggingIn:      "Logging in to %s",
+	StillLoggingIn: "Still waiting: if your phone asks, agree there",
 	Asking:         "Asking %s for a %s desktop",
+	StillAsking:    "Still waiting for %s: a desktop can take a minute to start",
 	TypeConsole:    "console",
 	TypeVirtual:    "virtual",
 	Ready:          "The desktop on %s is ready",

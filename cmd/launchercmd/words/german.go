@@ -2,7 +2,9 @@ package words
 
 var german = map[Key]string{ //nolint:gochecknoglobals,gosec // sentences, never changed
 	LoggingIn:      "Anmeldung bei %s",
+	StillLoggingIn: "Es dauert noch: wenn Ihr Telefon fragt, stimmen Sie dort zu",
 	Asking:         "%s wird um einen %s-Desktop gebeten",
+	StillAsking:    "Es dauert noch bei %s: ein Desktop braucht bis zu einer Minute",
 	TypeConsole:    "Konsolen",
 	TypeVirtual:    "virtuellen",
 	Ready:          "Der Desktop auf %s ist bereit",

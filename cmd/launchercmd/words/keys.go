@@ -3,7 +3,9 @@ package words
 // Steps on the way to a desktop: sentences without their ends.
 const (
 	LoggingIn      Key = "logging-in"
+	StillLoggingIn Key = "still-logging-in"
 	Asking         Key = "asking"
+	StillAsking    Key = "still-asking"
 	TypeConsole    Key = "type-console"
 	TypeVirtual    Key = "type-virtual"
 	Ready          Key = "ready"
