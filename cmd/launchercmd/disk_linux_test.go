@@ -4,6 +4,8 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -57,15 +59,11 @@ func names(t *testing.T, dir string, but ...string) string {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
 	require.NoError(t, err)
-	all := ""
+	var all []string
 	for _, entry := range entries {
-		known := false
-		for _, name := range but {
-			known = known || entry.Name() == name
-		}
-		if !known {
-			all += entry.Name()
+		if !slices.Contains(but, entry.Name()) {
+			all = append(all, entry.Name())
 		}
 	}
-	return all
+	return strings.Join(all, " ")
 }
