@@ -126,15 +126,8 @@ func (e *Engine) open(ctx context.Context, director *client.Client, wish Wish, p
 	} else {
 		wish.tell(StageReady, w.Say(words.Ready, show(on)))
 	}
-	if prefs.QualityMax > 0 {
-		wish.tell(StageQuality, w.Say(words.SendingQuality, prefs.QualityMin, prefs.QualityMax))
-		quality := dcvix.Setting{Section: "display", Key: "quality", Value: fmt.Sprintf("(%d, %d)", prefs.QualityMin, prefs.QualityMax)}
-		if err := director.SetConfig(ctx, on, quality); err != nil {
-			if ctx.Err() != nil {
-				return target{}, err
-			}
-			wish.tell(StageQuality, w.Say(words.QualityRefused, err))
-		}
+	if err := e.setQuality(ctx, director, on, wish, prefs); err != nil {
+		return target{}, err
 	}
 	wish.tell(StageKey, w.Say(words.FetchingKey))
 	token, err := director.ConnectionToken(ctx, created.SessionID, on)
@@ -150,6 +143,23 @@ func (e *Engine) open(ctx context.Context, director *client.Client, wish Wish, p
 		user:    user,
 		prefs:   prefs,
 	}, nil
+}
+
+// setQuality asks for the picture quality that the person prefers. That it is refused
+// stops nobody; err is that of a ctx that ended.
+func (e *Engine) setQuality(ctx context.Context, director *client.Client, server string, wish Wish, prefs Preferences) error {
+	if prefs.QualityMax == 0 {
+		return nil
+	}
+	w := e.words()
+	wish.tell(StageQuality, w.Say(words.SendingQuality, prefs.QualityMin, prefs.QualityMax))
+	quality := dcvix.Setting{Section: "display", Key: "quality", Value: fmt.Sprintf("(%d, %d)", prefs.QualityMin, prefs.QualityMax)}
+	err := director.SetConfig(ctx, server, quality)
+	if err != nil && ctx.Err() == nil {
+		wish.tell(StageQuality, w.Say(words.QualityRefused, err))
+		return nil
+	}
+	return err
 }
 
 // capitalised is how launchers of the 0.1 generation write it; every director
