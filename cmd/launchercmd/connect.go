@@ -118,7 +118,9 @@ func (e *Engine) open(ctx context.Context, director *client.Client, wish Wish, p
 	created, err := director.CreateSession(ctx, req)
 	answered()
 	if err != nil {
-		return target{}, err
+		if created, err = e.running(ctx, wish, err); err != nil {
+			return target{}, err
+		}
 	}
 	on := cmp.Or(string(created.ServerID), wish.Name)
 	if created.Reused {
@@ -143,6 +145,27 @@ func (e *Engine) open(ctx context.Context, director *client.Client, wish Wish, p
 		user:    user,
 		prefs:   prefs,
 	}, nil
+}
+
+// running returns the person's session that a wish means when the director refuses to
+// open the desktop, as it does when the policy gives it no longer: the session can be
+// gone back to all the same. It returns the refusal when there is none.
+func (e *Engine) running(ctx context.Context, wish Wish, refusal error) (dcvix.CreateSessionResponse, error) {
+	var r *dcvix.Error
+	if !errors.As(refusal, &r) || r.Status != http.StatusForbidden {
+		return dcvix.CreateSessionResponse{}, refusal
+	}
+	list, err := e.Desktops(ctx)
+	if err != nil {
+		return dcvix.CreateSessionResponse{}, refusal
+	}
+	d, _ := list.find(wish.Kind, wish.Name)
+	for _, s := range d.Sessions {
+		if s.Type == wish.Type {
+			return dcvix.CreateSessionResponse{SessionID: s.ID, ServerID: s.Server, SessionType: s.Type, Reused: true}, nil
+		}
+	}
+	return dcvix.CreateSessionResponse{}, refusal
 }
 
 // setQuality asks for the picture quality that the person prefers. That it is refused

@@ -239,6 +239,36 @@ func TestALoginThatIsEndedEndsFollowing(t *testing.T) {
 	require.NoError(t, err)
 }
 
+func TestASessionIsGoneBackToThoughThePolicyGivesTheHostNoLonger(t *testing.T) {
+	s := newSeat(t, "")
+	s.director.Agent()
+	e := s.engine(t, nil)
+	require.NoError(t, e.Login(t.Context(), alice))
+	require.NoError(t, e.Connect(t.Context(), launchercmd.Wish{Name: "ws1", Type: dcvix.SessionVirtual}))
+	first, err := os.ReadFile(s.record)
+	require.NoError(t, err)
+	require.NoError(t, os.Remove(s.record))
+
+	s.director.Policy.Set(t, `[{"id": "root", "admin": true}, {"id": "alice", "workstations": ["ws2"]}]`, "")
+	wish := launchercmd.Wish{Name: "ws1", Kind: dcvix.DesktopHost}
+	require.NoError(t, e.Connect(t.Context(), wish))
+	again, err := os.ReadFile(s.record)
+	require.NoError(t, err)
+	id := func(record []byte) string {
+		_, rest, _ := strings.Cut(string(record), "sessionid=")
+		line, _, _ := strings.Cut(rest, "\n")
+		return line
+	}
+	assert.Equal(t, id(first), id(again))
+
+	wish.Type = dcvix.SessionConsole
+	x := e.Explain(e.Connect(t.Context(), wish))
+	assert.Equal(t, launchercmd.TroubleRefused, x.Trouble, "another session is not to be had there")
+	_, err = e.Close(t.Context(), "ws1", "")
+	require.NoError(t, err)
+	require.Error(t, e.Connect(t.Context(), launchercmd.Wish{Name: "ws1"}))
+}
+
 func TestTheQualityIsSetOnTheHostBeforeTheViewerStarts(t *testing.T) {
 	s := newSeat(t, "")
 	s.director.Policy.Set(t, `[{"id": "root", "admin": true}, {"id": "alice", "pools": ["gpu"]}]`, `[{"id": "gpu", "workstations": ["ws1"]}]`)
