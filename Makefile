@@ -78,7 +78,7 @@ bench: need-pam ## Run the benchmarks six times and summarise them with benchsta
 	@$(TOOLS)/benchstat $(TOOLS)/bench.txt
 
 .PHONY: test-windows
-test-windows: need-wine ## Run the agent and the tests of its packages as Windows programs under Wine
+test-windows: need-wine ## Run the agent, and the tests of its packages and the launcher's, as Windows programs under Wine
 	@GO=$(GO) scripts/test-windows
 
 .PHONY: test-packages

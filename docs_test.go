@@ -16,6 +16,7 @@ import (
 
 	"github.com/dcvix/dcvix/cmd/agentcmd"
 	"github.com/dcvix/dcvix/cmd/directorcmd"
+	"github.com/dcvix/dcvix/cmd/launchercmd"
 )
 
 // TestTheDocuments keeps the parts of docs/ that are made from the code as the
@@ -27,6 +28,7 @@ func TestTheDocuments(t *testing.T) {
 	}{
 		"configuration of the director": {"docs/configuration.md", "director", directorDefaults},
 		"configuration of the agent":    {"docs/configuration.md", "agent", agentDefaults},
+		"configuration of the launcher": {"docs/configuration.md", "launcher", launcherDefaults},
 		"routes":                        {"docs/api.md", "routes", routeTable},
 	}
 	for name, tt := range tests {
@@ -56,6 +58,12 @@ func directorDefaults(t *testing.T) string {
 func agentDefaults(t *testing.T) string {
 	path := filepath.Join(t.TempDir(), "x.conf")
 	require.Zero(t, agentcmd.Main(agentcmd.Options{Args: []string{"--write-config", path}, Stderr: t.Output()}))
+	return iniBlock(t, path)
+}
+
+func launcherDefaults(t *testing.T) string {
+	path := filepath.Join(t.TempDir(), "x.conf")
+	require.Zero(t, launchercmd.Main(launchercmd.Options{Args: []string{"--write-config", path}, Stderr: t.Output()}))
 	return iniBlock(t, path)
 }
 

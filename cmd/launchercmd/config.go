@@ -9,9 +9,12 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/dcvix/dcvix/cmd/internal/inifile"
 	"github.com/dcvix/dcvix/cmd/internal/logging"
+	"github.com/dcvix/dcvix/cmd/launchercmd/words"
 	"github.com/dcvix/dcvix/directorapi/client"
 )
 
@@ -19,6 +22,8 @@ import (
 type settings struct {
 	broker, user, command string
 	otp, acceptUntrusted  bool
+	anyHost               bool
+	language              string
 	caFile, caFingerprint string
 	log                   logging.Config
 	path                  string // of the file; empty when there is none
@@ -31,9 +36,9 @@ type settings struct {
 func declare(s *settings) {
 	s.set = inifile.New("dcvix-launcher")
 	sec := s.set.Section("dcvix-launcher")
-	s.brokerKey = sec.String(&s.broker, "broker", "", "URL of the director").Required("https://director.example:8445")
+	s.brokerKey = sec.String(&s.broker, "broker", "", "URL of the director, such as https://director.example:8445; empty means that the window asks for it")
 	sec.String(&s.user, "user_id", "", "user name to log in with")
-	sec.Bool(&s.otp, "otp", false, "ask for a one-time password")
+	sec.Bool(&s.otp, "otp", false, "ask for a one-time password, also when the director does not say that it wants one")
 	sec.Program(&s.command, "command", defaultCommand, "the DCV viewer: a name or a path")
 	sec.Bool(&s.acceptUntrusted, "accept-untrusted-cert", false, "do not check who the director is; passwords can then be read on the way")
 	s.fileKey = sec.Path(&s.caFile, "ca-file", "", "PEM file of the CA that signed the director's certificate; empty means the system's")
@@ -43,8 +48,19 @@ func declare(s *settings) {
 		}
 		return client.CheckFingerprint(v)
 	})
-	sec.Reserved("allow-custom-server", "offer a field for the name of another server; for the window")
+	sec.Bool(&s.anyHost, "allow-custom-server", false, "let people name another host also when the director is too old to say whether they may")
+	sec.String(&s.language, "language", "", "de or en; empty means the system's").Check(func(v string) error {
+		if v == "" || slices.Contains(words.Languages(), v) {
+			return nil
+		}
+		return fmt.Errorf("%.20q is no language of the launcher: write one of %s", v, strings.Join(words.Languages(), ", "))
+	})
 	logging.Declare(s.set, &s.log)
+}
+
+// words returns the language that the person reads, when the system's is w.
+func (s *settings) words(w *words.Words) *words.Words {
+	return words.For(s.language, w.Language())
 }
 
 // loadSettings finds and reads the configuration file. When there is none
@@ -74,8 +90,8 @@ func loadSettings(conf string) (*settings, error) {
 // when there is no such folder, and all candidates: those of the 0.1 generation.
 func places() (home string, candidates []string) {
 	const name = "dcvix-launcher.conf"
-	if dir, err := os.UserConfigDir(); err == nil {
-		home = filepath.Join(dir, "net.cortassa.dcvix-launcher", name)
+	if dir, err := homeFolder(); err == nil {
+		home = filepath.Join(dir, name)
 		candidates = append(candidates, home)
 	}
 	candidates = append(candidates, name)
@@ -83,6 +99,12 @@ func places() (home string, candidates []string) {
 		candidates = append(candidates, filepath.Join(filepath.Dir(exe), name))
 	}
 	return home, candidates
+}
+
+// homeFolder is where the person's configuration is, and what is remembered.
+func homeFolder() (string, error) {
+	dir, err := os.UserConfigDir()
+	return filepath.Join(dir, "net.cortassa.dcvix-launcher"), err
 }
 
 func (s *settings) writeDefault(path string) error {
@@ -101,37 +123,31 @@ func (s *settings) writeDefault(path string) error {
 	return errors.Join(err, file.Close())
 }
 
-// director returns the client of the configured director.
-func (s *settings) director() (*client.Client, error) {
-	conf := &tls.Config{MinVersion: tls.VersionTLS12}
+// director returns how the director is to be called, and where it has from who may
+// vouch for it.
+func (s *settings) director() (client.Config, Trust, error) {
+	cfg := client.Config{
+		URL: s.broker, CAFingerprint: s.caFingerprint, Proxy: http.ProxyFromEnvironment,
+		TLS: &tls.Config{MinVersion: tls.VersionTLS12},
+	}
 	switch {
 	case s.caFile != "":
 		pem, err := os.ReadFile(s.caFile)
 		if err != nil {
-			return nil, fmt.Errorf("%s: the CA cannot be read: %w", s.fileKey.Where(), err)
+			return cfg, "", fmt.Errorf("%s: the CA cannot be read: %w", s.fileKey.Where(), err)
 		}
-		conf.RootCAs = x509.NewCertPool()
-		if !conf.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("%s: %s holds no certificate in PEM: put the director's ca.pem there", s.fileKey.Where(), s.caFile)
+		cfg.TLS.RootCAs = x509.NewCertPool()
+		if !cfg.TLS.RootCAs.AppendCertsFromPEM(pem) {
+			return cfg, "", fmt.Errorf("%s: %s holds no certificate in PEM: put the director's ca.pem there", s.fileKey.Where(), s.caFile)
 		}
-	case s.caFingerprint == "" && s.acceptUntrusted:
-		conf.InsecureSkipVerify = true
+		return cfg, TrustFile, nil
+	case s.caFingerprint != "":
+		return cfg, TrustFingerprint, nil
+	case s.acceptUntrusted:
+		cfg.TLS.InsecureSkipVerify = true
+		return cfg, TrustNobody, nil
 	}
-	c, err := client.New(client.Config{
-		URL:           s.broker,
-		TLS:           conf,
-		CAFingerprint: s.caFingerprint,
-		Proxy:         http.ProxyFromEnvironment,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", s.brokerKey.Where(), err)
-	}
-	return c, nil
-}
-
-// insecure reports whether the director's certificate goes unchecked.
-func (s *settings) insecure() bool {
-	return s.acceptUntrusted && s.caFile == "" && s.caFingerprint == ""
+	return cfg, TrustSystem, nil
 }
 
 // connectionFolder is in memory where the system has such a place.

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -14,6 +16,8 @@ import (
 	"unicode"
 
 	"github.com/dcvix/dcvix"
+	"github.com/dcvix/dcvix/cmd/internal/datadir"
+	"github.com/dcvix/dcvix/cmd/launchercmd/words"
 )
 
 // A target is what a viewer needs to get to a desktop.
@@ -24,11 +28,14 @@ type target struct {
 	session dcvix.SessionID
 	token   string // a secret
 	user    string
+	prefs   Preferences
 }
 
 // connectionFile returns the text of a DCV connection file. Its values are
 // unquoted and end at the line's end, so one that could break out of its line is
 // refused: whoever answers for the director must not be able to set other keys.
+//
+// Sentences about what a director sent are in English, like its own.
 //
 // Source of the keys: "Using a connection file" in the user guide of Amazon DCV.
 func (t target) connectionFile() (string, error) {
@@ -50,6 +57,7 @@ func (t target) connectionFile() (string, error) {
 		{key: "sessionid", value: string(t.session), what: "session id"},
 		{key: "authtoken", value: t.token, what: "connection token"},
 		{key: "user", value: fileUser(t.user), what: "user", optional: true},
+		{key: "certificatevalidationpolicy", value: string(t.prefs.Certificate), what: "certificate policy", optional: true},
 	} {
 		if line.value == "" && line.optional {
 			continue
@@ -59,7 +67,27 @@ func (t target) connectionFile() (string, error) {
 		}
 		fmt.Fprintf(&b, "%s=%s\n", line.key, line.value)
 	}
+	if t.prefs.FullScreen || t.prefs.AllMonitors {
+		fmt.Fprintf(&b, "\n[options]\nfullscreen=%v\nuseallmonitors=%v\n", t.prefs.FullScreen, t.prefs.AllMonitors)
+	}
 	return b.String(), nil
+}
+
+// link returns a dcv:// link to the desktop. It contains the token.
+//
+// Source: "Using the connection URI" in the user guide of Amazon DCV.
+func (t target) link() (string, error) {
+	if _, err := t.connectionFile(); err != nil { // the same values
+		return "", err
+	}
+	if strings.ContainsAny(t.host, "/?#@") {
+		return "", errors.New("the director sent a host that contains a character that has no place in it: it is not used")
+	}
+	link := url.URL{
+		Scheme: "dcv", Host: net.JoinHostPort(strings.Trim(t.host, "[]"), strconv.Itoa(t.port)),
+		Path: "/" + strings.TrimLeft(t.path, "/"), RawQuery: url.Values{"authToken": {t.token}}.Encode(), Fragment: string(t.session),
+	}
+	return link.String(), nil
 }
 
 // checkValue never repeats the value: it may be the token.
@@ -92,31 +120,34 @@ func fileUser(name string) string {
 }
 
 // A folder holds the connection files of this person.
-type folder struct{ path string }
+type folder struct {
+	path  string
+	words *words.Words
+}
 
 // openFolder makes the folder, or checks that the existing one is a real folder,
 // and closes it to others.
-func openFolder(path string) (folder, error) {
-	const remedy = "make its place writable for you alone, or set XDG_RUNTIME_DIR or XDG_CACHE_HOME to a place that is"
+func openFolder(path string, w *words.Words) (folder, error) {
+	said := func(key words.Key, err error) error { return &saidError{w.Say(key, datadir.Explain(err)), err} }
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return folder{}, fmt.Errorf("the folder for connection files cannot be made: %w: %s", err, remedy)
+		return folder{}, said(words.FolderUnmade, err)
 	}
 	if err := os.Mkdir(path, 0o700); err != nil && !os.IsExist(err) {
-		return folder{}, fmt.Errorf("the folder for connection files cannot be made: %w: %s", err, remedy)
+		return folder{}, said(words.FolderUnmade, err)
 	}
 	info, err := os.Lstat(path)
 	if err != nil {
-		return folder{}, fmt.Errorf("the folder for connection files cannot be read: %w: %s", err, remedy)
+		return folder{}, said(words.FolderUnmade, err)
 	}
 	if !info.IsDir() {
-		return folder{}, fmt.Errorf("%s is no folder, and connection files belong there: remove it", path)
+		return folder{}, &saidError{text: w.Say(words.FolderNone, path)}
 	}
 	if info.Mode().Perm() != 0o700 {
 		if err := os.Chmod(path, 0o700); err != nil { //nolint:gosec // a folder needs its x bit
-			return folder{}, fmt.Errorf("the folder for connection files is open to others: %w: %s", err, remedy)
+			return folder{}, said(words.FolderOpen, err)
 		}
 	}
-	return folder{path}, nil
+	return folder{path, w}, nil
 }
 
 // The name of a connection file carries the process that will remove it.
@@ -131,7 +162,7 @@ func (f folder) write(t target) (path string, err error) {
 	}
 	file, err := os.CreateTemp(f.path, filePrefix+strconv.Itoa(os.Getpid())+"-*"+fileSuffix)
 	if err != nil {
-		return "", fmt.Errorf("the connection file cannot be written: %w: free some space, or make the folder writable", err)
+		return "", f.unwritten(err)
 	}
 	_, err = file.WriteString(text)
 	if closeErr := file.Close(); err == nil {
@@ -139,9 +170,13 @@ func (f folder) write(t target) (path string, err error) {
 	}
 	if err != nil {
 		_ = os.Remove(file.Name())
-		return "", fmt.Errorf("the connection file cannot be written: %w: free some space, or make the folder writable", err)
+		return "", f.unwritten(err)
 	}
 	return file.Name(), nil
+}
+
+func (f folder) unwritten(err error) error {
+	return &saidError{f.words.Say(words.FileUnwritten, datadir.Explain(err)), err}
 }
 
 // leftoverAge is longer than any connection file lives.

@@ -1,14 +1,17 @@
 // Package launchercmd is the program that a person starts to get to a desktop.
 //
-// An [Engine] does the work: it logs in through package directorapi/client,
-// lists desktops, and connects: it asks for a session and a connection token,
+// An [Engine] does the work: it finds out whether the director is the one that is
+// meant, logs in through package directorapi/client, lists desktops and follows what
+// becomes of them, and connects: it asks for a session and a connection token,
 // writes a connection file that only the person can read, starts the DCV viewer
 // on it and removes it. It says in words what it is doing, so that a window can
-// show it as well as a terminal. [Main] is the terminal.
+// show it as well as a terminal, and remembers what the person chose. [Main] is the
+// terminal; package gui is the window.
 //
-// The connection token is in that file and nowhere else: never on a command
-// line, in a log or on the screen. The desktop's traffic goes from the viewer to
-// the host; nothing of it passes through here.
+// The connection token is in that file and nowhere else: never in a log, on the
+// screen or, unless the person asks for [Preferences].Link, on a command line. The
+// desktop's traffic goes from the viewer to the host; nothing of it passes through
+// here.
 package launchercmd
 
 import (
@@ -19,286 +22,319 @@ import (
 	"io"
 	"log/slog"
 	"slices"
-	"strings"
 	"sync"
 	"time"
-	"unicode"
 
 	"github.com/dcvix/dcvix"
+	"github.com/dcvix/dcvix/cmd/launchercmd/words"
 	"github.com/dcvix/dcvix/directorapi/client"
 )
 
-// EngineConfig says what an Engine is made of. Director and Folder are required.
+// EngineConfig says what an Engine is made of. Folder is required.
 type EngineConfig struct {
-	Director *client.Client
-	Folder   string // where connection files live for some seconds; made with mode 0700
+	Director client.Config // how the director is called; URL may be empty, see [Engine.SetBroker]
+	Trust    Trust         // where Director has it from who may vouch; empty means TrustSystem
+	User     string        // to log in with when none is remembered
+	AnyHost  bool          // other hosts may be named also when the director is too old to say so
+	AskOTP   bool          // a login form has a field for a one-time password also when the director wants none
 
-	Command  string        // the DCV viewer, a name or a path; empty means "dcvviewer"
-	FileLife time.Duration // how long a connection file lives after the viewer started; 0 means 30 seconds
-	Progress func(string)  // is told each step as a sentence; nil means nobody is; may be called from several goroutines
-	Logger   *slog.Logger  // nil means slog.Default()
+	Home   string       // the person's folder for what is remembered; empty means that nothing is
+	Folder string       // where connection files live for some seconds; made with mode 0700
+	Words  *words.Words // nil means English
+	Notes  []string     // for [Engine.Notes], besides the Engine's own
+
+	Command   string        // the DCV viewer, a name or a path; empty means "dcvviewer"
+	FileLife  time.Duration // how long a connection file lives after the viewer started; 0 means 30 seconds
+	PollEvery time.Duration // how often a director is asked that sends no events; 0 means 15 seconds
+	Progress  func(Step)    // is told each step that no caller asked to be told; nil means nobody is; may be called from several goroutines
+	Logger    *slog.Logger  // nil means slog.Default()
 
 	ViewerOutput io.Writer // gets what the viewer prints; nil means nobody does
+}
+
+// A Step says what an Engine has begun to do.
+type Step struct {
+	Stage Stage
+	Text  string // a sentence without its end
+}
+
+// A Stage is where a [Step] stands on the way to a desktop.
+type Stage string
+
+// The stages, in their order. Some are left out.
+const (
+	StageLogin   Stage = "login"
+	StageAsk     Stage = "ask"     // the director is asked for a desktop; this can take a minute
+	StageReady   Stage = "ready"   // the desktop is there
+	StageQuality Stage = "quality" // its settings are sent
+	StageKey     Stage = "key"     // the connection token is fetched
+	StageStart   Stage = "start"   // the viewer is started
+	StageRuns    Stage = "runs"    // the viewer runs; Connect goes on until it ends
+	StageEnded   Stage = "ended"   // the viewer has ended
+	StageClose   Stage = "close"   // a session is closed
+)
+
+// longWait is after how long a person is told that the wait goes on.
+const longWait = 4 * time.Second
+
+// whenLong calls f unless ended is called before longWait; never after that has
+// returned.
+func whenLong(f func()) (ended func()) {
+	var mu sync.Mutex // guards over
+	over := false
+	timer := time.AfterFunc(longWait, func() {
+		mu.Lock()
+		defer mu.Unlock()
+		if !over {
+			f()
+		}
+	})
+	return func() {
+		timer.Stop()
+		mu.Lock()
+		defer mu.Unlock()
+		over = true
+	}
 }
 
 // An Engine takes one person from a login to a desktop. It is safe for
 // concurrent use.
 type Engine struct {
-	cfg EngineConfig
+	cfg    EngineConfig
+	memory *memory
+	notes  []string
 
-	mu   sync.Mutex // guards user
-	user string
+	mu       sync.Mutex     // guards what follows
+	director *client.Client // nil while there is no URL
+	trust    Trust
+	user     string // that is logged in, or was last
 }
 
-// NewEngine returns an Engine. It starts nothing and touches no file.
+// NewEngine returns an Engine. It calls nobody and writes no file but what was
+// damaged in Home, which it sets aside; [Engine.Notes] says so.
 func NewEngine(cfg EngineConfig) (*Engine, error) {
-	if cfg.Director == nil || cfg.Folder == "" {
-		return nil, errors.New("launchercmd: EngineConfig needs Director and Folder")
+	if cfg.Folder == "" {
+		return nil, errors.New("launchercmd: EngineConfig needs Folder")
 	}
 	cfg.Command = cmp.Or(cfg.Command, defaultCommand)
 	cfg.FileLife = cmp.Or(cfg.FileLife, 30*time.Second)
+	cfg.PollEvery = cmp.Or(cfg.PollEvery, 15*time.Second)
+	cfg.Trust = cmp.Or(cfg.Trust, TrustSystem)
 	if cfg.Progress == nil {
-		cfg.Progress = func(string) {}
+		cfg.Progress = func(Step) {}
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
-	return &Engine{cfg: cfg}, nil
+	e := &Engine{cfg: cfg, trust: cfg.Trust, notes: slices.Clone(cfg.Notes)}
+	var note string
+	if e.memory, note = openMemory(cfg.Home, cfg.Words); note != "" {
+		e.notes = append(e.notes, note)
+	}
+	broker := cfg.Director.URL
+	if broker == "" {
+		e.memory.look(func(r *remembered) { broker = r.Broker })
+	}
+	if broker == "" {
+		return e, nil
+	}
+	if err := e.turnTo(broker); err != nil && cfg.Director.URL != "" {
+		return nil, err
+	}
+	return e, nil
 }
 
-// A Desktop is a host that the person may use.
-type Desktop struct {
-	Name     string           `json:"name"`     // as the policy writes it
-	Sessions []DesktopSession `json:"sessions"` // the person's own that run there; empty when the director is too old to say
+// End forgets the login and closes connections that are not in use. The director is
+// not told; see [Engine.Logout].
+func (e *Engine) End() {
+	if director, err := e.current(); err == nil {
+		director.Close()
+	}
 }
 
-// A DesktopSession is a session of the person.
-type DesktopSession struct {
-	ID          dcvix.SessionID   `json:"id"`
-	Type        dcvix.SessionType `json:"type"`
-	Connections int               `json:"connections"`
-	Status      string            `json:"status"`
+func (e *Engine) words() *words.Words { return e.cfg.Words }
+
+// Words returns the language that the Engine speaks; nil means English.
+func (e *Engine) Words() *words.Words { return e.cfg.Words }
+
+// Notes returns what the person should be told at the start, each a sentence.
+func (e *Engine) Notes() []string { return slices.Clone(e.notes) }
+
+// turnTo makes the director at an address the one that is called.
+func (e *Engine) turnTo(broker string) error {
+	director, err := e.client(broker, nil)
+	if err != nil {
+		return err
+	}
+	trust := e.cfg.Trust
+	if ca := parseCertificate(e.memory.known(director.URL()).CA); ca != nil && trust == TrustSystem && e.cfg.Director.Transport == nil {
+		if director, err = e.client(broker, ca); err != nil {
+			return err
+		}
+		trust = TrustPerson
+	}
+	e.use(director, trust)
+	return nil
 }
+
+// use makes a client the one that is called.
+func (e *Engine) use(director *client.Client, trust Trust) {
+	e.mu.Lock()
+	old := e.director
+	e.director, e.trust = director, trust
+	e.mu.Unlock()
+	if old != nil {
+		old.Close()
+	}
+}
+
+// current returns the client to call.
+func (e *Engine) current() (*client.Client, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.director == nil {
+		return nil, &saidError{text: e.words().Say(words.NoBroker)}
+	}
+	return e.director, nil
+}
+
+// URL returns the address of the director without a final slash; empty when neither
+// the configuration nor the person has named one.
+func (e *Engine) URL() string {
+	director, err := e.current()
+	if err != nil {
+		return ""
+	}
+	return director.URL()
+}
+
+// BrokerSet reports whether the configuration names the director, so that the
+// person cannot.
+func (e *Engine) BrokerSet() bool { return e.cfg.Director.URL != "" }
+
+// SetBroker remembers the address of the director, an https URL, for a person whose
+// configuration names none.
+func (e *Engine) SetBroker(broker string) error {
+	if e.BrokerSet() {
+		return &saidError{text: e.words().Say(words.BrokerSet)}
+	}
+	if err := e.turnTo(broker); err != nil {
+		return err
+	}
+	return e.memory.change(func(r *remembered) { r.Broker = broker })
+}
+
+// Place returns where the window was.
+func (e *Engine) Place() (p Place) {
+	e.memory.look(func(r *remembered) { p = r.Place })
+	return p
+}
+
+// SetPlace remembers where the window is.
+func (e *Engine) SetPlace(p Place) error { return e.memory.change(func(r *remembered) { r.Place = p }) }
 
 // Tidy removes connection files that a launcher which crashed has left. It is
 // meant to be called once at the start; what goes wrong is logged.
-func (e *Engine) Tidy(ctx context.Context) { folder{e.cfg.Folder}.removeLeftovers(ctx, e.cfg.Logger) }
+func (e *Engine) Tidy(ctx context.Context) {
+	folder{path: e.cfg.Folder}.removeLeftovers(ctx, e.cfg.Logger)
+}
+
+// A Form says what a login form should show.
+type Form struct {
+	User string // to begin with; may be empty
+	OTP  bool   // a field for a one-time password
+	Must bool   // it may not be empty
+
+	Protocol int    // of the director; 0 for one of the 0.1 generation
+	Version  string // of the director; empty for one of the 0.1 generation
+}
 
 // Reach asks whether a director answers and what its login asks for. It is meant
 // to come before a person is asked for a password. A director of the 0.1
 // generation has no opinion about one-time passwords.
-func (e *Engine) Reach(ctx context.Context) (dcvix.LoginOptions, error) {
-	if _, err := e.cfg.Director.Health(ctx); err != nil {
-		return dcvix.LoginOptions{}, err
-	}
-	options, err := e.cfg.Director.LoginOptions(ctx)
-	if errors.Is(err, errors.ErrUnsupported) {
-		return dcvix.LoginOptions{OTP: dcvix.OTPOptional}, nil
-	}
-	return options, err
-}
-
-// Login logs a person in. On a [*client.ChallengeError] ask the person and call
-// it again with OTP and Challenge filled in.
-func (e *Engine) Login(ctx context.Context, req dcvix.LoginRequest) error {
-	if err := dcvix.Username(req.UserID).Validate(); err != nil {
-		return fmt.Errorf("the user name cannot be right: %w", err)
-	}
-	if req.Password == "" {
-		return errors.New("the password is empty: enter it")
-	}
-	e.cfg.Progress("Logging in to " + e.cfg.Director.URL())
-	if err := e.cfg.Director.Login(ctx, req); err != nil {
-		return err
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.user = req.UserID
-	return nil
-}
-
-// Logout ends the login at the director.
-func (e *Engine) Logout(ctx context.Context) error { return e.cfg.Director.Logout(ctx) }
-
-// Desktops returns what the person may use, in the order of the policy, and
-// whether other hosts may be named too.
-func (e *Engine) Desktops(ctx context.Context) (desktops []Desktop, anyHost bool, err error) {
-	names, err := e.cfg.Director.Servers(ctx)
+func (e *Engine) Reach(ctx context.Context) (Form, error) {
+	director, err := e.current()
 	if err != nil {
-		return nil, false, err
+		return Form{}, err
 	}
-	sessions, err := e.cfg.Director.UserSessions(ctx)
+	health, err := director.Health(ctx)
+	if err != nil {
+		return Form{}, err
+	}
+	options, err := director.LoginOptions(ctx)
 	if err != nil && !errors.Is(err, errors.ErrUnsupported) {
-		return nil, false, err
+		return Form{}, err
 	}
-	desktops = []Desktop{}
-	for _, name := range names {
-		if name == dcvix.AllowCustom {
-			anyHost = true
-			continue
-		}
-		desktops = append(desktops, Desktop{Name: name, Sessions: sessionsOn(name, sessions)})
-	}
-	return desktops, anyHost, nil
-}
-
-// Connect opens a desktop on a server in the viewer and returns when the viewer
-// has ended. An empty kind means that of the session that runs there, else a
-// console. When ctx ends, the viewer is ended too and the error is that of ctx.
-func (e *Engine) Connect(ctx context.Context, server string, kind dcvix.SessionType) error {
-	if err := checkServer(server); err != nil {
-		return err
-	}
-	viewer, err := findViewer(e.cfg.Command)
-	if err != nil {
-		return err // before a session is started that nobody can look at
-	}
-	folder, err := openFolder(e.cfg.Folder)
-	if err != nil {
-		return err
-	}
-	if kind == "" {
-		if kind, err = e.kindOn(ctx, server); err != nil {
-			return err
-		}
-	}
-	target, err := e.open(ctx, server, kind)
-	if err != nil {
-		return err
-	}
-	file, err := folder.write(target)
-	if err != nil {
-		return err
-	}
-	e.cfg.Progress("Starting the viewer")
-	e.cfg.Logger.DebugContext(ctx, "starting the viewer", slog.String("viewer", viewer), slog.String("server", server), slog.String("session", string(target.session)))
-	return e.view(ctx, viewer, file)
-}
-
-// open asks for a session and for what the viewer needs to get to it.
-func (e *Engine) open(ctx context.Context, server string, kind dcvix.SessionType) (target, error) {
-	e.cfg.Progress(fmt.Sprintf("Asking %s for a %s desktop", show(server), kind))
-	e.mu.Lock()
-	user := e.user
-	e.mu.Unlock()
-	created, err := e.cfg.Director.CreateSession(ctx, dcvix.CreateSessionRequest{
-		ServerID:    server,
-		SessionType: capitalised(kind),
-		UserID:      user,
-	})
-	if err != nil {
-		return target{}, err
-	}
-	if created.Reused {
-		e.cfg.Progress("Your desktop is running already: going back to it")
-	}
-	on := cmp.Or(string(created.ServerID), server)
-	e.cfg.Progress("Fetching the key to it")
-	token, err := e.cfg.Director.ConnectionToken(ctx, created.SessionID, on)
-	if err != nil {
-		return target{}, err
-	}
-	return target{
-		host:    cmp.Or(string(token.Host), on),
-		port:    cmp.Or(token.Port, 8443),
-		path:    token.WebURLPath,
-		session: cmp.Or(token.SessionID, created.SessionID),
-		token:   token.Token,
-		user:    user,
+	return Form{
+		User:     e.User(),
+		OTP:      options.OTP == dcvix.OTPRequired || options.OTP != dcvix.OTPNever && e.cfg.AskOTP,
+		Must:     options.OTP == dcvix.OTPRequired,
+		Protocol: health.Protocol, Version: dcvix.OneLine(health.Version, 60),
 	}, nil
 }
 
-// capitalised is how launchers of the 0.1 generation write it; every director
-// reads that.
-func capitalised(kind dcvix.SessionType) string {
-	if kind == dcvix.SessionVirtual {
-		return "Virtual"
-	}
-	return "Console"
+// User returns who is logged in, or was last, or is the one that the configuration
+// names; it may be empty.
+func (e *Engine) User() string {
+	e.mu.Lock()
+	user := e.user
+	e.mu.Unlock()
+	return cmp.Or(user, e.memory.known(e.URL()).User, e.cfg.User)
 }
 
-// kindOn returns the type of the session that the person has on a server.
-func (e *Engine) kindOn(ctx context.Context, server string) (dcvix.SessionType, error) {
-	sessions, err := e.cfg.Director.UserSessions(ctx)
-	if err != nil && !errors.Is(err, errors.ErrUnsupported) {
-		return "", err
-	}
-	for _, s := range sessionsOn(server, sessions) {
-		if s.Type == dcvix.SessionVirtual {
-			return s.Type, nil
-		}
-	}
-	return dcvix.SessionConsole, nil
-}
-
-// Close closes the person's sessions on a server and returns their ids. An empty
-// kind means of any type.
-func (e *Engine) Close(ctx context.Context, server string, kind dcvix.SessionType) ([]dcvix.SessionID, error) {
-	if err := checkServer(server); err != nil {
-		return nil, err
-	}
-	sessions, err := e.cfg.Director.UserSessions(ctx)
-	if errors.Is(err, errors.ErrUnsupported) {
-		return nil, errors.New("this director is too old to say what runs where: log out inside the desktop to end it")
-	}
+// Login logs a person in and remembers the name. On a [*client.ChallengeError] ask
+// the person and call it again with OTP and Challenge filled in; an empty OTP says
+// that the person has agreed on the phone. While a push message is waited for, the
+// call does not return; ctx ends it.
+func (e *Engine) Login(ctx context.Context, req dcvix.LoginRequest) error {
+	director, err := e.current()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	var closed []dcvix.SessionID
-	for _, s := range sessions {
-		if !sameHost(server, string(s.ServerID)) || kind != "" && s.Type != kind {
-			continue
+	if err := dcvix.Username(req.UserID).Validate(); err != nil {
+		return &saidError{e.words().Say(words.BadUser, err), err}
+	}
+	if req.Password == "" {
+		return &saidError{text: e.words().Say(words.NoPassword)}
+	}
+	e.cfg.Progress(Step{StageLogin, e.words().Say(words.LoggingIn, director.URL())})
+	ended := whenLong(func() { e.cfg.Progress(Step{StageLogin, e.words().Say(words.StillLoggingIn)}) })
+	err = director.Login(ctx, req)
+	ended()
+	if err != nil {
+		return err
+	}
+	e.mu.Lock()
+	e.user = req.UserID
+	e.mu.Unlock()
+	if e.memory.known(director.URL()).User != req.UserID {
+		if err := e.memory.change(func(r *remembered) { r.of(director.URL()).User = req.UserID }); err != nil {
+			e.cfg.Logger.WarnContext(ctx, "the user's name is not remembered", slog.Any("err", err))
 		}
-		e.cfg.Progress(fmt.Sprintf("Closing %s on %s", show(string(s.ID)), show(server)))
-		if err := e.cfg.Director.CloseSession(ctx, s.ID, string(s.ServerID)); err != nil {
-			return closed, err
-		}
-		closed = append(closed, s.ID)
-	}
-	if len(closed) == 0 {
-		return nil, fmt.Errorf("you have no such session on %s: there is nothing to close", show(server))
-	}
-	return closed, nil
-}
-
-func sessionsOn(server string, sessions []dcvix.Session) []DesktopSession {
-	on := []DesktopSession{}
-	for _, s := range sessions {
-		if sameHost(server, string(s.ServerID)) {
-			on = append(on, DesktopSession{ID: s.ID, Type: s.Type, Connections: s.NumOfConnections, Status: s.Status})
-		}
-	}
-	slices.SortStableFunc(on, func(a, b DesktopSession) int { return cmp.Compare(a.ID, b.ID) })
-	return on
-}
-
-// sameHost compares names as policies do: without case, and a bare first label
-// means the host that it is the first label of.
-func sameHost(a, b string) bool {
-	a, b = strings.ToLower(strings.TrimSuffix(a, ".")), strings.ToLower(strings.TrimSuffix(b, "."))
-	if a == b {
-		return true
-	}
-	labelA, restA, _ := strings.Cut(a, ".")
-	labelB, restB, _ := strings.Cut(b, ".")
-	return labelA == labelB && (restA == "" || restB == "")
-}
-
-// checkServer refuses what cannot be the name of a host in any policy.
-func checkServer(name string) error {
-	if name == "" || len(name) > 253 || strings.ContainsFunc(name, func(r rune) bool {
-		return unicode.IsSpace(r) || !unicode.IsGraphic(r)
-	}) {
-		return fmt.Errorf("%.300q is no name of a server: give one that --list shows", name)
 	}
 	return nil
 }
 
-// show returns text that a director sent in a form that cannot write over a
-// terminal.
-func show(s string) string {
-	if len(s) > 300 || strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsGraphic(r) }) {
-		return fmt.Sprintf("%.300q", s)
+// LoggedIn reports whether there is a login. The director may have ended it.
+func (e *Engine) LoggedIn() bool {
+	director, err := e.current()
+	return err == nil && director.LoggedIn()
+}
+
+// Logout ends the login, at the director too if it can be told.
+func (e *Engine) Logout(ctx context.Context) error {
+	director, err := e.current()
+	if err != nil || !director.LoggedIn() {
+		return nil //nolint:nilerr // who has no director has no login
 	}
-	return s
+	return director.Logout(ctx)
+}
+
+// ended adds [ErrLoggedOut] to an error of a call that needs a login.
+func ended(err error) error {
+	var refusal *dcvix.Error
+	if errors.As(err, &refusal) && refusal.Code == dcvix.CodeUnauthenticated {
+		return fmt.Errorf("%w: %w", ErrLoggedOut, err)
+	}
+	return err
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -26,25 +27,31 @@ type steps struct {
 	all []string
 }
 
-func (s *steps) add(step string) {
+func (s *steps) add(step launchercmd.Step) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.all = append(s.all, step)
+	s.all = append(s.all, string(step.Stage)+": "+step.Text)
+}
+
+func (s *steps) said() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.all)
 }
 
 func (d *desk) engine(t *testing.T, command string) (*launchercmd.Engine, *steps) {
 	t.Helper()
 	transport, ok := d.stand.Client().Transport.(*http.Transport)
 	require.True(t, ok)
-	director, err := client.New(client.Config{URL: d.stand.URL, Transport: transport})
-	require.NoError(t, err)
+	var err error
 	if command == "" {
 		command, err = os.Executable()
 		require.NoError(t, err)
 	}
 	told := new(steps)
 	engine, err := launchercmd.NewEngine(launchercmd.EngineConfig{
-		Director: director, Folder: filepath.Join(d.dir, "folder"), Command: command,
+		Director: client.Config{URL: d.stand.URL, TLS: transport.TLSClientConfig.Clone()}, Trust: launchercmd.TrustFile,
+		Home: filepath.Join(d.dir, "home"), Folder: filepath.Join(d.dir, "folder"), Command: command,
 		Progress: told.add, Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
 	})
 	require.NoError(t, err)
@@ -58,30 +65,31 @@ func TestEachStepIsToldInWords(t *testing.T) {
 	d.stand.created.Reused = true
 	engine, told := d.engine(t, "")
 	require.NoError(t, engine.Login(t.Context(), login))
-	require.NoError(t, engine.Connect(t.Context(), "ws1", dcvix.SessionVirtual))
+	require.NoError(t, engine.Connect(t.Context(), launchercmd.Wish{Name: "ws1", Type: dcvix.SessionVirtual}))
 	require.NoError(t, engine.Logout(t.Context()))
 	assert.Equal(t, []string{
-		"Logging in to " + d.stand.URL,
-		"Asking ws1 for a virtual desktop",
-		"Your desktop is running already: going back to it",
-		"Fetching the key to it",
-		"Starting the viewer",
-		"The viewer runs: this ends when you close it",
-	}, told.all)
+		"login: Logging in to " + d.stand.URL,
+		"ask: Asking ws1 for a virtual desktop",
+		"ready: Your desktop on ws1 is running already: going back to it",
+		"key: Fetching the key to it",
+		"start: Starting the viewer",
+		"runs: The viewer runs: this ends when you close it",
+		"ended: The viewer has ended at once: if you saw no desktop, look into its log (" + launchercmd.ViewerLog + ")",
+	}, told.said())
 }
 
 func TestADirectorSaysWhatALoginNeeds(t *testing.T) {
 	d := newDesk(t, "")
 	d.stand.otp = dcvix.OTPRequired
 	engine, _ := d.engine(t, "")
-	options, err := engine.Reach(t.Context())
+	form, err := engine.Reach(t.Context())
 	require.NoError(t, err)
-	assert.Equal(t, dcvix.OTPRequired, options.OTP)
+	assert.True(t, form.OTP && form.Must)
 
 	d.stand.old = true
-	options, err = engine.Reach(t.Context())
+	form, err = engine.Reach(t.Context())
 	require.NoError(t, err)
-	assert.Equal(t, dcvix.OTPOptional, options.OTP, "one of the 0.1 generation has no opinion")
+	assert.False(t, form.OTP || form.Must, "one of the 0.1 generation has no opinion")
 
 	d.stand.Close()
 	_, err = engine.Reach(t.Context())
@@ -104,7 +112,7 @@ func TestLoginsThatCannotBeRightAreNotSent(t *testing.T) {
 	}
 }
 
-func TestSessionsStandBesideTheHostTheyRunOn(t *testing.T) {
+func TestAHostThatIsNotInTheListIsMeantAsPoliciesMeanIt(t *testing.T) {
 	tests := map[string]struct {
 		name, host string
 		same       bool
@@ -121,13 +129,13 @@ func TestSessionsStandBesideTheHostTheyRunOn(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			d := newDesk(t, "")
-			d.stand.servers = []string{tt.name}
+			d.stand.servers = []string{dcvix.AllowCustom}
 			d.stand.sessions = []dcvix.Session{{ID: "x", Type: dcvix.SessionConsole, ServerID: dcvix.Hostname(tt.host)}}
 			engine, _ := d.engine(t, "")
 			require.NoError(t, engine.Login(t.Context(), login))
-			desktops, _, err := engine.Desktops(t.Context())
-			require.NoError(t, err)
-			assert.Equal(t, tt.same, len(desktops[0].Sessions) == 1)
+			closed, err := engine.Close(t.Context(), tt.name, "")
+			assert.Equal(t, tt.same, err == nil, "%v", err)
+			assert.Equal(t, tt.same, len(closed) == 1)
 		})
 	}
 }
@@ -135,11 +143,11 @@ func TestSessionsStandBesideTheHostTheyRunOn(t *testing.T) {
 func TestALoginThatRanOutIsSaidSo(t *testing.T) {
 	d := newDesk(t, "")
 	engine, _ := d.engine(t, "")
-	_, _, err := engine.Desktops(t.Context())
+	_, err := engine.Desktops(t.Context())
 	var refusal *dcvix.Error
 	require.ErrorAs(t, err, &refusal)
 	assert.Equal(t, dcvix.CodeUnauthenticated, refusal.Code)
-	require.ErrorAs(t, engine.Connect(t.Context(), "ws1", ""), &refusal)
+	require.ErrorAs(t, engine.Connect(t.Context(), launchercmd.Wish{Name: "ws1"}), &refusal)
 	_, err = engine.Close(t.Context(), "ws1", "")
 	require.ErrorAs(t, err, &refusal)
 }
@@ -161,7 +169,9 @@ func TestSeveralDesktopsCanBeOpenAtOnce(t *testing.T) {
 	require.NoError(t, engine.Login(t.Context(), login))
 	var wg sync.WaitGroup
 	for range 4 {
-		wg.Go(func() { assert.NoError(t, engine.Connect(t.Context(), "ws1", dcvix.SessionVirtual)) })
+		wg.Go(func() {
+			assert.NoError(t, engine.Connect(t.Context(), launchercmd.Wish{Name: "ws1", Type: dcvix.SessionVirtual}))
+		})
 	}
 	wg.Wait()
 	left, err := os.ReadDir(filepath.Join(d.dir, "folder"))
@@ -175,7 +185,7 @@ func TestTheEndOfTheContextEndsTheViewer(t *testing.T) {
 	require.NoError(t, engine.Login(t.Context(), login))
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- engine.Connect(ctx, "ws1", "") }()
+	go func() { ended <- engine.Connect(ctx, launchercmd.Wish{Name: "ws1"}) }()
 	require.Eventually(t, func() bool { _, err := os.Stat(d.record); return err == nil }, 20*time.Second, 10*time.Millisecond)
 	cancel()
 	err := <-ended
@@ -197,7 +207,7 @@ func TestTheViewerIsFoundByItsName(t *testing.T) {
 	t.Setenv("PATH", bin)
 	engine, _ := d.engine(t, "dcvviewer")
 	require.NoError(t, engine.Login(t.Context(), login))
-	require.NoError(t, engine.Connect(t.Context(), "ws1", ""))
+	require.NoError(t, engine.Connect(t.Context(), launchercmd.Wish{Name: "ws1"}))
 	assert.FileExists(t, d.record)
 }
 
@@ -207,7 +217,7 @@ func TestAViewerThatCannotRunIsNotAskedFor(t *testing.T) {
 	require.NoError(t, os.WriteFile(text, []byte("not a program"), 0o600))
 	engine, _ := d.engine(t, text)
 	require.NoError(t, engine.Login(t.Context(), login))
-	require.ErrorIs(t, engine.Connect(t.Context(), "ws1", ""), launchercmd.ErrNoViewer)
+	require.ErrorIs(t, engine.Connect(t.Context(), launchercmd.Wish{Name: "ws1"}), launchercmd.ErrNoViewer)
 	assert.Zero(t, d.stand.seen("POST /v1/user/sessions"), "no session is started that nobody can look at")
 }
 
@@ -220,7 +230,7 @@ func TestAProgramThatIsNoneLeavesNoFile(t *testing.T) {
 	require.NoError(t, os.WriteFile(text, []byte("\x7fELF, but not really"), 0o700))
 	engine, _ := d.engine(t, text)
 	require.NoError(t, engine.Login(t.Context(), login))
-	require.ErrorContains(t, engine.Connect(t.Context(), "ws1", ""), "the DCV viewer cannot be started")
+	require.ErrorContains(t, engine.Connect(t.Context(), launchercmd.Wish{Name: "ws1"}), "the DCV viewer cannot be started")
 	left, err := os.ReadDir(filepath.Join(d.dir, "folder"))
 	require.NoError(t, err)
 	assert.Empty(t, left)
@@ -236,5 +246,5 @@ func TestALinkIsNoFolderForSecrets(t *testing.T) {
 	require.NoError(t, os.Symlink(open, filepath.Join(d.dir, "folder")))
 	engine, _ := d.engine(t, "")
 	require.NoError(t, engine.Login(t.Context(), login))
-	require.ErrorContains(t, engine.Connect(t.Context(), "ws1", ""), "is no folder")
+	require.ErrorContains(t, engine.Connect(t.Context(), launchercmd.Wish{Name: "ws1"}), "is no folder")
 }

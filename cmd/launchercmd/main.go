@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/dcvix/dcvix/cmd/internal/cmdline"
@@ -14,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/dcvix/dcvix"
+	"github.com/dcvix/dcvix/cmd/launchercmd/words"
 	"github.com/dcvix/dcvix/directorapi/client"
 )
 
@@ -35,9 +38,27 @@ type Options struct {
 	Stdout   io.Writer // nil means os.Stdout
 	Stderr   io.Writer // nil means os.Stderr
 	Terminal Terminal  // where a person is asked; nil means Stdin, when it is a terminal
+
+	// Window shows the window until the person closes it or ctx ends. It is called on
+	// the goroutine that Main is called on. nil means that there is none: the program
+	// is for a terminal.
+	Window func(ctx context.Context, start WindowStart) error
 }
 
-// Main runs the launcher in a terminal and returns its exit code.
+// WindowStart is what a window begins with.
+type WindowStart struct {
+	Engine *Engine // nil when Err is set
+	Err    error   // why there is none: the configuration is wrong; a sentence for the person
+	Words  *words.Words
+	Logger *slog.Logger // nil when Err is set
+
+	// Invite is the name that a dcvix:// link asks for, empty when none does. It may
+	// have come from anywhere: see [Engine.Invited].
+	Invite string
+}
+
+// Main runs the launcher and returns its exit code: in a terminal when the command
+// line says what to do, else in the window.
 func Main(opts Options) int {
 	if opts.Args == nil {
 		opts.Args = os.Args[1:]
@@ -56,10 +77,11 @@ func Main(opts Options) int {
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 
-	err := command(opts).ExecuteContext(ctx)
+	w := words.For(systemLanguages(ctx)...) // until the configuration is read
+	err := command(opts, w).ExecuteContext(ctx)
 	code := exitCode(ctx, err)
 	if err != nil && code != ExitInterrupted {
-		_, _ = fmt.Fprintln(opts.Stderr, "dcvix-launcher:", sentence(err))
+		_, _ = fmt.Fprintln(opts.Stderr, "dcvix-launcher:", sentence(err, w))
 	}
 	return code
 }
@@ -86,51 +108,73 @@ func exitCode(ctx context.Context, err error) int {
 	}
 }
 
-// sentence adds to an error what only this program knows: its own keys.
-func sentence(err error) string {
+// sentence says an error to the person. In English the errors of package client say
+// more than their explanations; sentence adds what only this program knows: its own
+// keys.
+func sentence(err error, w *words.Words) string {
+	text := err.Error()
+	if x := explain(w, err); w.Language() != "en" {
+		switch x.Trouble {
+		case TroubleUnreachable, TroubleNotDirector, TroubleUntrusted, TroubleLoggedOut:
+			text = strings.TrimSpace(x.Sentence + " " + x.Detail)
+		default:
+		}
+	}
 	var untrusted *client.UntrustedError
 	if errors.As(err, &untrusted) && untrusted.Fingerprint != "" {
-		return err.Error() + " (ca-fingerprint or ca-file in dcvix-launcher.conf)"
+		text += " " + w.Say(words.TrustHint)
 	}
-	return err.Error()
+	return text
 }
 
 // flags are the words of one command line.
 type flags struct {
 	conf, connect, close, kind string
+	link                       string // dcvix://…
+	writeConfig                string
 	user, otp                  string
 	list, json, passwordStdin  bool
 }
 
-func command(opts Options) *cobra.Command {
+func command(opts Options, w *words.Words) *cobra.Command {
 	cobra.MousetrapHelpText = "" // on Windows a double click is the usual way to start this
 	var f flags
 	cmd := &cobra.Command{
-		Use:   "dcvix-launcher",
+		Use:   "dcvix-launcher [dcvix://connect/NAME]",
 		Short: "Open a remote desktop in the DCV viewer",
 		Long: "Open a remote desktop in the DCV viewer.\n\n" +
 			"The director and the person are named in dcvix-launcher.conf, which is made at the first start.\n\n" +
 			"Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 login refused,\n" +
 			"4 director not reachable or not trusted, 5 viewer missing or ended with an error, 130 interrupted.",
-		Args:              noWords,
+		Args:              func(_ *cobra.Command, args []string) error { return noWords(args, w) },
 		Version:           dcvix.Version,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
-		RunE:              func(cmd *cobra.Command, _ []string) error { return run(cmd.Context(), opts, f) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if f.writeConfig != "" {
+				s := new(settings)
+				declare(s)
+				return cmdline.WriteConfig(s.set, f.writeConfig)
+			}
+			f.link = strings.Join(args, "")
+			return run(cmd.Context(), opts, f, w)
+		},
 	}
 	cmd.SetVersionTemplate("dcvix-launcher {{.Version}}\n")
 	cmd.SetFlagErrorFunc(cmdline.FlagError)
 	fs := cmd.Flags()
 	fs.StringVar(&f.conf, "conf", "", "read the configuration from `PATH`")
+	fs.StringVar(&f.writeConfig, "write-config", "", "write a commented default configuration to `PATH` and end")
 	fs.BoolVar(&f.list, "list", false, "print your desktops")
-	fs.StringVar(&f.connect, "connect", "", "open a desktop on `SERVER` and wait until the viewer ends")
-	fs.StringVar(&f.close, "close", "", "close your session on `SERVER`")
-	fs.StringVar(&f.kind, "type", "", "`TYPE` of the desktop, console or virtual; without it that of the one that runs, else console")
+	fs.StringVar(&f.connect, "connect", "", "open the desktop `NAME`, a host or a pool, and wait until the viewer ends")
+	fs.StringVar(&f.close, "close", "", "close your session on the desktop `NAME`")
+	fs.StringVar(&f.kind, "type", "", "`TYPE` of the desktop, console or virtual; without it that of the one that runs, else what you prefer")
 	fs.BoolVar(&f.json, "json", false, "with --list: print JSON")
 	fs.StringVar(&f.user, "user", "", "log in as `NAME` instead of user_id of the configuration")
 	fs.BoolVar(&f.passwordStdin, "password-stdin", false, "read the password from the first line of standard input")
 	fs.StringVar(&f.otp, "otp", "", "one-time password `CODE`, where one is asked for")
+	cmd.AddCommand(uriCommand(opts, w))
 	cmd.SetArgs(cmdline.TwoDashes(opts.Args))
 	cmd.SetIn(opts.Stdin)
 	cmd.SetOut(opts.Stdout)
@@ -138,32 +182,34 @@ func command(opts Options) *cobra.Command {
 	return cmd
 }
 
-func noWords(_ *cobra.Command, args []string) error {
-	if len(args) > 0 {
-		return cmdline.Usage(fmt.Errorf("%s stands alone on the command line: write --connect %s to open a desktop, or see --help", show(args[0]), show(args[0])))
+// noWords lets nothing stand alone on the command line but a link.
+func noWords(args []string, w *words.Words) error {
+	if len(args) == 0 || len(args) == 1 && isLink(args[0]) {
+		return nil
 	}
-	return nil
+	return cmdline.Usage(&saidError{text: w.Say(words.StrayWord, show(args[0]), show(args[0]))})
 }
 
 // check refuses what cannot be done before anything is read or asked.
-func (f flags) check() (dcvix.SessionType, error) {
+func (f flags) check(window bool, w *words.Words) (dcvix.SessionType, error) {
+	said := func(key words.Key) error { return &saidError{text: w.Say(key)} }
 	acts := 0
-	for _, given := range []bool{f.list, f.connect != "", f.close != ""} {
+	for _, given := range []bool{f.list, f.connect != "", f.close != "", f.link != ""} {
 		if given {
 			acts++
 		}
 	}
 	switch {
-	case acts == 0:
-		return "", errors.New("this build has no window: use --list to see your desktops, --connect SERVER to open one, --close SERVER to close one, and --help for the rest")
+	case acts == 0 && !window:
+		return "", said(words.NoWindow)
 	case acts > 1:
-		return "", errors.New("--list, --connect and --close exclude each other: give one of them")
+		return "", said(words.OneAct)
 	case f.json && !f.list:
-		return "", errors.New("--json goes with --list only: leave it out")
+		return "", said(words.JSONAlone)
 	case f.kind == "":
 		return "", nil
-	case f.list:
-		return "", errors.New("--type goes with --connect and --close only: leave it out")
+	case f.connect == "" && f.close == "":
+		return "", said(words.TypeAlone)
 	}
 	kind, err := dcvix.ParseSessionType(f.kind)
 	if err != nil {

@@ -11,6 +11,8 @@ import (
 	"sync"
 
 	"golang.org/x/term"
+
+	"github.com/dcvix/dcvix/cmd/launchercmd/words"
 )
 
 // A Terminal is where a person can be asked.
@@ -21,7 +23,6 @@ type Terminal interface {
 	Ask(ctx context.Context, prompt string, secret bool) (string, error)
 }
 
-// errNoTerminal is completed with what to give instead.
 var errNoTerminal = errors.New("there is no terminal to ask on")
 
 // ask asks for a secret. instead names the flag for those without a terminal.
@@ -38,17 +39,18 @@ func (t *terminalFront) askFor(ctx context.Context, prompt, instead string, secr
 	if terminal == nil {
 		file, ok := t.opts.Stdin.(*os.File)
 		if !ok || t.flags.passwordStdin || !term.IsTerminal(int(file.Fd())) {
-			return "", fmt.Errorf("%w (%s): give %s", errNoTerminal, prompt, instead)
+			return "", &saidError{t.say(words.NoTerminal, prompt, instead), errNoTerminal}
 		}
-		terminal = &realTerminal{in: file, out: t.opts.Stderr}
+		terminal = &realTerminal{in: file, out: t.opts.Stderr, words: t.engine.Words()}
 	}
 	return terminal.Ask(ctx, prompt, secret)
 }
 
 // A realTerminal is the one that the program was started in.
 type realTerminal struct {
-	in  *os.File
-	out io.Writer
+	in    *os.File
+	out   io.Writer
+	words *words.Words
 }
 
 var _ Terminal = (*realTerminal)(nil)
@@ -73,7 +75,7 @@ func (t *realTerminal) Ask(ctx context.Context, prompt string, secret bool) (str
 			answers <- answer{string(line), err}
 			return
 		}
-		line, err := firstLine(t.in)
+		line, err := firstLine(t.in, t.words)
 		answers <- answer{line, err}
 	}()
 	select {
@@ -86,7 +88,7 @@ func (t *realTerminal) Ask(ctx context.Context, prompt string, secret bool) (str
 			say(t.out, "") // the person's Enter was not echoed
 		}
 		if errors.Is(a.err, io.EOF) {
-			return "", errors.New("nothing was entered")
+			return "", &saidError{text: t.words.Say(words.NothingEntered)}
 		}
 		return a.line, a.err
 	}
@@ -96,14 +98,14 @@ func (t *realTerminal) Ask(ctx context.Context, prompt string, secret bool) (str
 const maxLine = 4096
 
 // firstLine reads a line without its end.
-func firstLine(r io.Reader) (string, error) {
+func firstLine(r io.Reader, w *words.Words) (string, error) {
 	line, err := bufio.NewReader(io.LimitReader(r, maxLine+2)).ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
 		return "", fmt.Errorf("read standard input: %w", err)
 	}
 	line = strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r")
 	if len(line) > maxLine {
-		return "", fmt.Errorf("the first line of standard input is longer than %d bytes", maxLine)
+		return "", &saidError{text: w.Say(words.LineLong, maxLine)}
 	}
 	return line, nil
 }

@@ -3,17 +3,52 @@
 package launchercmd
 
 import (
+	"context"
 	"errors"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"runtime"
 	"syscall"
+	"time"
 )
 
 const viewerLog = "~/.local/share/NICE/dcvviewer/log/viewer.log"
 
-// viewerPaths names the place of the macOS application; elsewhere it is not there.
+// viewerPaths names the places of the packages and of the macOS application, for all
+// users and for one; elsewhere these are not there.
 func viewerPaths() []string {
-	return []string{"/usr/bin/dcvviewer", "/Applications/DCV Viewer.app/Contents/MacOS/dcvviewer"}
+	const bundle = "Applications/DCV Viewer.app/Contents/MacOS/dcvviewer"
+	paths := []string{"/usr/bin/dcvviewer", "/usr/local/bin/dcvviewer", "/" + bundle}
+	if home, err := os.UserHomeDir(); err == nil {
+		paths = append(paths, filepath.Join(home, bundle))
+	}
+	return paths
+}
+
+// linkOpener returns the program that the system has for links.
+func linkOpener() (string, error) {
+	if runtime.GOOS == "darwin" {
+		return "/usr/bin/open", nil
+	}
+	return exec.LookPath("xdg-open")
+}
+
+// openLink hands a link to that program.
+func openLink(ctx context.Context, opener, link string) error {
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), opener, link) //nolint:gosec // made of checked values
+	ownGroup(cmd)                                                        // it may become the viewer, which outlives this program
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	select {
+	case err := <-ended:
+		return err
+	case <-time.After(viewerSoon): // it became the viewer
+		return nil
+	}
 }
 
 // ownGroup lets the viewer and whatever it starts be ended together; the command

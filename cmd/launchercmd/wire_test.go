@@ -32,6 +32,7 @@ type stand struct {
 	otp      dcvix.OTPMode
 	servers  []string
 	sessions []dcvix.Session
+	list     *dcvix.DesktopsResponse // nil means made of servers and sessions
 	created  dcvix.CreateSessionResponse
 	token    dcvix.ConnectionTokenResponse
 	refuse   map[string]dcvix.Problem // by "METHOD /path"
@@ -39,6 +40,7 @@ type stand struct {
 	mu       sync.Mutex
 	requests []string
 	types    []string // of the sessions that were asked for
+	pools    []string // POOL/HOST of them
 }
 
 func newStand(t *testing.T) *stand {
@@ -81,7 +83,7 @@ func (s *stand) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_ = json.NewEncoder(w).Encode(p)
 		return
 	}
-	isNew := route == "GET /v1/user/login" || route == "GET /v1/user/sessions"
+	isNew := route == "GET /v1/user/login" || route == "GET /v1/user/sessions" || route == "GET /v1/user/desktops" || route == "GET /v1/events"
 	if s.old && isNew {
 		w.Header().Set("Content-Type", "text/html")
 		_, _ = fmt.Fprint(w, "<html>director 0.1</html>")
@@ -105,6 +107,8 @@ func (s *stand) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.login(w, r)
 	case "GET /v1/user/servers":
 		_ = json.NewEncoder(w).Encode(dcvix.ServersResponse{Servers: s.servers})
+	case "GET /v1/user/desktops":
+		_ = json.NewEncoder(w).Encode(s.desktops())
 	case "GET /v1/user/sessions":
 		_ = json.NewEncoder(w).Encode(s.sessions)
 	case "POST /v1/user/sessions":
@@ -112,6 +116,7 @@ func (s *stand) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_ = json.NewDecoder(r.Body).Decode(&req)
 		s.mu.Lock()
 		s.types = append(s.types, req.SessionType)
+		s.pools = append(s.pools, req.PoolID+"/"+req.ServerID)
 		s.mu.Unlock()
 		_ = json.NewEncoder(w).Encode(s.created)
 	case "GET /v1/user/connectiontoken":
@@ -119,6 +124,29 @@ func (s *stand) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		_ = json.NewEncoder(w).Encode(dcvix.CloseSessionResponse{Status: "success", Code: 200})
 	}
+}
+
+// desktops is what a new director makes of servers and sessions, or of list.
+func (s *stand) desktops() dcvix.DesktopsResponse {
+	if s.list != nil {
+		return *s.list
+	}
+	var res dcvix.DesktopsResponse
+	for _, name := range s.servers {
+		if name == dcvix.AllowCustom {
+			res.Custom = true
+			continue
+		}
+		d := dcvix.Desktop{Kind: dcvix.DesktopHost, Name: name, State: "ready", Types: []dcvix.SessionType{dcvix.SessionConsole, dcvix.SessionVirtual}, Hosts: 1}
+		label, _, _ := strings.Cut(strings.ToLower(name), ".")
+		for _, session := range s.sessions {
+			if on, _, _ := strings.Cut(string(session.ServerID), "."); on == label {
+				d.State, d.Sessions = "own", append(d.Sessions, session)
+			}
+		}
+		res.Desktops = append(res.Desktops, d)
+	}
+	return res
 }
 
 func (s *stand) login(w http.ResponseWriter, r *http.Request) {

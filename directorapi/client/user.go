@@ -79,9 +79,17 @@ func (c *Client) Logout(ctx context.Context) error {
 // Servers returns the names that the user may ask a session on, in the order of
 // the policy. [dcvix.AllowCustom] among them means any other host too.
 func (c *Client) Servers(ctx context.Context) ([]string, error) {
+	res, err := c.ServerList(ctx)
+	return res.Servers, err
+}
+
+// ServerList is Servers with the reason why there are none. A director of the 0.1
+// generation gives no reason.
+func (c *Client) ServerList(ctx context.Context) (dcvix.ServersResponse, error) {
 	var res dcvix.ServersResponse
 	_, err := c.do(ctx, call{method: http.MethodGet, path: dcvix.PathUserServers, out: &res})
-	return res.Servers, err
+	res.Reason = dcvix.OneLine(res.Reason, maxMessage)
+	return res, err
 }
 
 // UserSessions returns the user's own sessions on all hosts. A director of the

@@ -27,6 +27,8 @@ func parseViewerFlags(args []string) (viewerFlags, error) {
 	flags.StringVar(&f.policy, "certificate-validation-policy", "", "strict, ask-user or accept-untrusted, over what the file says")
 	flags.String("log-level", "", "taken and ignored")
 	flags.String("log-file-name", "", "taken and ignored")
+	flags.Bool("enable-datagrams-display", false, "taken and ignored")
+	flags.String("scaling-mode", "", "taken and ignored")
 	for {
 		if err := flags.Parse(args); err != nil {
 			return f, err
