@@ -193,7 +193,7 @@ func (w *worker) failed(err error, act string) bool {
 		w.did.Add(1)
 		return false
 	}
-	if said := (*dcvix.Error)(nil); errors.As(err, &said) && !(act == "close" && said.Code == dcvix.CodeNotFound && !w.sure) {
+	if said := (*dcvix.Error)(nil); errors.As(err, &said) {
 		w.t.Errorf("%s on %s: %v", act, w.host, err)
 	}
 	time.Sleep(5 * time.Millisecond) // it is being started
