@@ -60,11 +60,11 @@ func TestAnotherDirectorIsTakenAndLeftAsItWas(t *testing.T) {
 	dir := t.TempDir()
 	own, err := parse(append(size, "-bin", buildDirector(t), "-dir", dir))
 	require.NoError(t, err)
-	users := `[{"id":"fleet-admin","admin":true}`
+	users := []string{`{"id":"fleet-admin","admin":true}`}
 	for i := range own.people { // as the description of the program says
-		users += fmt.Sprintf(`,{"id":"fleet-%04d","workstations":["ALLOW_CUSTOM"]}`, i)
+		users = append(users, fmt.Sprintf(`{"id":"fleet-%04d","workstations":["ALLOW_CUSTOM"]}`, i))
 	}
-	d, err := startOwn(t.Context(), own, []byte(users+"]"))
+	d, err := startOwn(t.Context(), own, []byte("["+strings.Join(users, ",")+"]"))
 	require.NoError(t, err)
 	defer func() { assert.NoError(t, d.stop()) }()
 	write := func(name, text string) string {
