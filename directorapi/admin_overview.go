@@ -51,7 +51,7 @@ func (s *Server) overview(c echo.Context) error {
 			}
 		}
 	}
-	slices.SortFunc(o.Attention, byUrgency)
+	slices.SortFunc(o.Attention, byUrgency())
 	o.AttentionTotal = len(o.Attention)
 	o.Attention = first(o.Attention)
 	o.Licences = first(o.Licences)
@@ -124,34 +124,29 @@ func (s *Server) agentCertsEnd(o *dcvix.Overview, now time.Time) {
 	}
 }
 
-// byUrgency orders what needs a person: by severity, then by kind, then what is so
-// for the longest, then by name. What does not say since when comes last.
-func byUrgency(a, b dcvix.Attention) int {
-	return cmp.Or(
-		cmp.Compare(rank(severities(), a.Severity), rank(severities(), b.Severity)),
-		cmp.Compare(rank(kinds(), a.Kind), rank(kinds(), b.Kind)),
-		compareTimes(a.Since, b.Since),
-		cmp.Compare(a.ServerID, b.ServerID), cmp.Compare(a.PoolID, b.PoolID), cmp.Compare(a.GUID, b.GUID), cmp.Compare(a.Text, b.Text),
-	)
-}
-
-func severities() []dcvix.Severity {
-	return []dcvix.Severity{dcvix.SeverityCritical, dcvix.SeverityWarning, dcvix.SeverityNotice}
-}
-
-// kinds are the kinds of attention, the most pressing first.
-func kinds() []string {
-	return []string{
+// byUrgency returns the order of what needs a person: by severity, then by kind, then
+// what is so for the longest, then by name. What does not say since when comes last.
+func byUrgency() func(a, b dcvix.Attention) int {
+	severities := ranks(dcvix.SeverityCritical, dcvix.SeverityWarning, dcvix.SeverityNotice)
+	kinds := ranks(
 		"store-trouble", "audit-trouble", "policy-refused", "key-conflict", "ca-ends", "agent-pending", "certificate-ends", "licence-ends",
 		"host-silent", "host-offline", "host-problem", "pool-full", "policy-problems", "name-wish", "licence-demo",
+	)
+	return func(a, b dcvix.Attention) int {
+		return cmp.Or(
+			cmp.Compare(severities[a.Severity], severities[b.Severity]), cmp.Compare(kinds[a.Kind], kinds[b.Kind]), compareTimes(a.Since, b.Since),
+			cmp.Compare(a.ServerID, b.ServerID), cmp.Compare(a.PoolID, b.PoolID), cmp.Compare(a.GUID, b.GUID), cmp.Compare(a.Text, b.Text),
+		)
 	}
 }
 
-func rank[T comparable](all []T, one T) int {
-	if i := slices.Index(all, one); i >= 0 {
-		return i
+// ranks returns the place of each, the first the least.
+func ranks[T comparable](all ...T) map[T]int {
+	places := make(map[T]int, len(all))
+	for i, one := range all {
+		places[one] = i - len(all)
 	}
-	return len(all)
+	return places
 }
 
 func compareTimes(a, b dcvix.Time) int {

@@ -172,6 +172,12 @@ func ParsePair(s string) (a, b int, ok bool) { return parsePair(s) }
 // Histories returns of how many hosts the last hour is remembered.
 func (f *Fleet) Histories() int { return len(f.past) }
 
+// NoteHistory returns what takes the reports of a host into its history.
+func NoteHistory(h Host) func(at time.Time) {
+	past := newHistory()
+	return func(at time.Time) { past.note(&h, at) }
+}
+
 // HistoryBytes is what the history of one host takes: its struct, and the samples in
 // the size class of the runtime (runtime/sizeclasses.go) that they are rounded up to.
 const HistoryBytes = int(unsafe.Sizeof(history{})) + (HistoryLength*int(unsafe.Sizeof(packed{}))+127)/128*128

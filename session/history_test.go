@@ -127,3 +127,16 @@ func TestAHistoryOutlivesSilenceAndEndsWithTheHost(t *testing.T) {
 func TestTheHistoriesOfTenThousandHostsTakeLessThanTenMegabytes(t *testing.T) {
 	assert.LessOrEqual(t, 10_000*session.HistoryBytes, 10_000_000)
 }
+
+// BenchmarkHistory is what a report pays for being remembered.
+func BenchmarkHistory(b *testing.B) {
+	one := desktop("s1")
+	one.NumOfConnections = 1
+	note := session.NoteHistory(session.Host{
+		Stats: busy(12.5).Stats, Sessions: []dcvix.Session{one, desktop("s2")}, GPUs: []dcvix.GPU{{Usage: 80, UsedMemory: 1, TotalMemory: 4}},
+	})
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		note(after(30 * i))
+	}
+}
