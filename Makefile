@@ -27,21 +27,26 @@ run: build-demo ## Run the whole system on this machine; Ctrl-C stops it, state 
 	@bin/demo -dir .run -bin bin
 
 .PHONY: build
-build: pam-helper ## Build the three programs into bin/, and PAM's helper where that can be built
-	@for p in $(PROGRAMS); do CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/$$p || exit 1; done
+build: pam-helper launcher ## Build the three programs into bin/, and PAM's helper where that can be built
+	@for p in $(filter-out dcvix-launcher,$(PROGRAMS)); do CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/$$p || exit 1; done
 
 .PHONY: pam-helper
 pam-helper: ## Build dcvix-pam-helper into bin/; it needs a C compiler and libpam0g-dev
 	@GO=$(GO) LDFLAGS='$(LDFLAGS)' scripts/pam-helper
 
+.PHONY: launcher
+launcher: ## Build dcvix-launcher into bin/; its window needs a C compiler and headers ("scripts/need gcc window")
+	@GO=$(GO) LDFLAGS='$(LDFLAGS)' scripts/launcher
+
 .PHONY: build-all
-build-all: ## Build the three programs for every platform into bin/PLATFORM
+build-all: ## Build the three programs for every platform into bin/PLATFORM, the launcher for the terminal alone
 	@for p in $(PLATFORMS); do echo $$p; \
 		CGO_ENABLED=0 GOOS=$${p%-*} GOARCH=$${p#*-} $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/$$p/ $(PROGRAMS:%=./cmd/%) || exit 1; done
 
 .PHONY: vet-all
 vet-all: ## Check that everything, tests too, compiles for Windows and macOS
-	@for p in $(filter-out linux-%,$(PLATFORMS)); do CGO_ENABLED=0 GOOS=$${p%-*} GOARCH=$${p#*-} $(GO) vet ./... || exit 1; done
+	@for p in $(filter-out linux-%,$(PLATFORMS)); do CGO_ENABLED=0 GOOS=$${p%-*} GOARCH=$${p#*-} $(GO) vet ./... && \
+		CGO_ENABLED=0 GOOS=$${p%-*} GOARCH=$${p#*-} $(GO) vet -tags ci ./cmd/dcvix-launcher || exit 1; done
 
 .PHONY: packages
 packages: ## Build the .deb and .rpm of the agent into bin/packages, with nfpm
@@ -58,11 +63,11 @@ clean: ## Remove what build and run made
 	rm -rf bin .run
 
 .PHONY: test
-test: need-test pages-check ## Run every test with the race detector, the long ones in their short form
+test: need-test pages-check launcher ## Run every test with the race detector, the long ones in their short form
 	@CI=true $(GO) test -race -shuffle=on -timeout 20m $(TESTS)
 
 .PHONY: test-long
-test-long: need-test ## Run the long tests in their full form, and each fuzz target for FUZZTIME
+test-long: need-test launcher ## Run the long tests in their full form, and each fuzz target for FUZZTIME
 	@CI=true DCVIX_LONG=1 $(GO) test -race -shuffle=on -timeout 120m $(TESTS)
 	@$(MAKE) fuzz
 
@@ -105,13 +110,13 @@ pages-check: need-node
 	@scripts/pages-check
 
 .PHONY: images
-images: need-test need-node ## Make the pictures in docs/images anew
+images: need-test need-node launcher ## Make the pictures in docs/images anew
 	@test -d directorapi/ui/node_modules || (cd directorapi/ui && . ../../scripts/env && npm ci --loglevel error --no-audit --no-fund)
-	@DCVIX_IMAGES=1 CI=true $(GO) test -count=1 -run TestTheWalk ./examples/demo
+	@DCVIX_IMAGES=1 CI=true $(GO) test -count=1 -run "TestTheWalk|TestTheListIsPainted" ./examples/demo ./cmd/launchercmd/gui
 
 .PHONY: need-test need-pam need-node need-wine need-packages
 need-test: need-pam
-	@scripts/need gcc chromium openssl strace slapd freeradius systemd
+	@scripts/need gcc chromium openssl strace slapd freeradius systemd window screen
 need-pam:
 	@scripts/need gcc pam
 need-node:

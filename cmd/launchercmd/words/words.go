@@ -22,8 +22,11 @@ type Words struct {
 	text     map[Key]string
 }
 
-func languages() map[string]map[Key]string {
-	return map[string]map[Key]string{"de": german, "en": english}
+func languages() map[string]map[Key]string { return all }
+
+var all = map[string]map[Key]string{ //nolint:gochecknoglobals // never changed
+	"de": with(windowGerman, german),
+	"en": with(windowEnglish, english),
 }
 
 // Languages returns the languages that [For] knows, as two letters, in order.
@@ -41,7 +44,7 @@ func For(tags ...string) *Words {
 			return &Words{language, text}
 		}
 	}
-	return &Words{"en", english}
+	return &Words{"en", all["en"]}
 }
 
 // Language returns the two letters of the language.
@@ -55,7 +58,7 @@ func (w *Words) Language() string {
 // Say returns what a key names, filled in with the values for its verbs as
 // [fmt.Sprintf] does. A key that nobody wrote is returned as it is.
 func (w *Words) Say(key Key, values ...any) string { // any: as fmt
-	text := english[key]
+	text := all["en"][key]
 	if w != nil {
 		if own, ok := w.text[key]; ok {
 			text = own
@@ -68,4 +71,11 @@ func (w *Words) Say(key Key, values ...any) string { // any: as fmt
 		return text
 	}
 	return fmt.Sprintf(text, values...)
+}
+
+// with returns the texts of both.
+func with(some, others map[Key]string) map[Key]string {
+	all := maps.Clone(some)
+	maps.Copy(all, others)
+	return all
 }

@@ -144,11 +144,13 @@ func keyName(n ast.Node) string {
 // declared returns the values of the constants by their names.
 func declared(t *testing.T) map[string]string {
 	t.Helper()
-	source, err := os.ReadFile("keys.go")
-	require.NoError(t, err)
 	keys := map[string]string{}
-	for _, m := range regexp.MustCompile(`(?m)^\t(\w+) +Key = "([^"]+)"`).FindAllStringSubmatch(string(source), -1) {
-		keys[m[1]] = m[2]
+	for _, name := range []string{"keys.go", "window_keys.go"} {
+		source, err := os.ReadFile(name)
+		require.NoError(t, err)
+		for _, m := range regexp.MustCompile(`(?m)^\t(\w+) +Key = "([^"]+)"`).FindAllStringSubmatch(string(source), -1) {
+			keys[m[1]] = m[2]
+		}
 	}
 	return keys
 }
