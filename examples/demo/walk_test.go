@@ -214,6 +214,7 @@ func TestTheWalk(t *testing.T) {
 	assert.Equal(t, 3, wrong.ProcessState.ExitCode())
 
 	t.Run("Pages", func(t *testing.T) { walkBrowser(t, dir, "walk.test.mjs", "DCVIX_E2E_URL="+d.portal()) })
+	t.Run("Window", func(t *testing.T) { walkWindow(t, d) })
 
 	d.stop(syscall.SIGINT)
 	d.secretsAreNotLogged()
