@@ -198,8 +198,11 @@ func (s *Server) agent(r *http.Request) (session.Agent, error) {
 	if err != nil {
 		return session.Agent{ID: who.id}, fmt.Errorf("%w: %w", errNoAgent, err)
 	}
-	if in != nil && !noted {
-		in.free()
+	if !noted {
+		s.certEnds.note(who)
+		if in != nil {
+			in.free()
+		}
 	}
 	return a, nil
 }

@@ -7,20 +7,9 @@ import (
 	"github.com/dcvix/dcvix/session"
 )
 
-func (s *Server) listSessions(c echo.Context) error {
-	return s.listHosts(c, func(j *jsonText, h *session.Host) {
-		for i := range h.Sessions {
-			j.session(&h.Sessions[i])
-		}
-	})
-}
+func (s *Server) listSessions(c echo.Context) error { return s.listHosts(c, s.sessionTexts) }
 
-func (s *Server) listServers(c echo.Context) error {
-	return s.listHosts(c, func(j *jsonText, h *session.Host) {
-		server := serverForAdmin(*h)
-		j.server(&server)
-	})
-}
+func (s *Server) listServers(c echo.Context) error { return s.listHosts(c, s.serverTexts) }
 
 // openSession is for admins: for any user, on any host or in a pool.
 func (s *Server) openSession(c echo.Context) error {

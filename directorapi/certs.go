@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/dcvix/dcvix"
@@ -41,4 +42,42 @@ func verifyAgent(authority *ca.Authority, chain []*x509.Certificate, now time.Ti
 		return peer{}, errNotAnAgent
 	}
 	return peer{id: dcvix.AgentID(strings.Clone(guid)), key: sha256.Sum256(leaf.RawSubjectPublicKeyInfo), expires: leaf.NotAfter}, nil
+}
+
+// certEnds remembers until when the certificate lasts that each agent showed, of
+// several the one that lasts longest. The zero value is empty and ready to use.
+type certEnds struct {
+	mu  sync.Mutex
+	all map[dcvix.AgentID]time.Time
+}
+
+// note takes in that a registered agent showed a certificate.
+func (c *certEnds) note(p peer) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.all == nil {
+		c.all = make(map[dcvix.AgentID]time.Time)
+	}
+	if p.expires.After(c.all[p.id]) {
+		c.all[p.id] = p.expires
+	}
+}
+
+// before returns those that end before a time.
+func (c *certEnds) before(limit time.Time) map[dcvix.AgentID]time.Time {
+	soon := make(map[dcvix.AgentID]time.Time)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for id, end := range c.all {
+		if end.Before(limit) {
+			soon[id] = end
+		}
+	}
+	return soon
+}
+
+func (c *certEnds) forget(id dcvix.AgentID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.all, id)
 }

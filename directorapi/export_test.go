@@ -141,13 +141,6 @@ func Counted(l net.Listener) int {
 	return sum
 }
 
-// ServerText is how lists write a server; the error is of a value that has no form.
-func ServerText(s *dcvix.Server) (string, error) {
-	var j jsonText
-	j.server(s)
-	return string(j.bytes), j.err
-}
-
 // AuditQuery reads the query of a request for the audit.
 func AuditQuery(params url.Values) (session.AuditQuery, error) { return auditQuery(params) }
 

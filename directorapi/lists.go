@@ -49,9 +49,9 @@ func (s *Server) sendList(c echo.Context, body []byte) error {
 	return c.Blob(http.StatusOK, echo.MIMEApplicationJSON, zipped)
 }
 
-// listHosts is list for what is written of each host of one page. Whether the client
+// listHosts is list for what the texts say of each host of one page. Whether the client
 // has it is known without a look at the hosts.
-func (s *Server) listHosts(c echo.Context, write func(*jsonText, *session.Host)) error {
+func (s *Server) listHosts(c echo.Context, texts *hostTexts) error {
 	asked, err := readPage(c)
 	if err != nil {
 		return err
@@ -60,18 +60,12 @@ func (s *Server) listHosts(c echo.Context, write func(*jsonText, *session.Host))
 	if notModified(c, tag) {
 		return c.NoContent(http.StatusNotModified)
 	}
-	hosts := asked.of(c, s.cfg.Broker.Hosts())
-	body, ok := s.texts.Get().(*jsonText)
-	if !ok {
-		body = new(jsonText)
+	hosts := s.cfg.Broker.Hosts()
+	body, err := texts.list(asked.of(c, hosts), len(hosts))
+	if err != nil {
+		return err
 	}
-	defer s.texts.Put(body)
-	body.bytes, body.err = body.bytes[:0], nil
-	body.list(len(hosts), func(i int) { write(body, &hosts[i]) })
-	if body.err != nil {
-		return body.err
-	}
-	return s.sendList(c, append(body.bytes, '\n'))
+	return s.sendList(c, body)
 }
 
 // notModified sets the headers of a list, and says whether the client has what the

@@ -2,6 +2,7 @@ package session
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -25,6 +26,7 @@ type Host struct {
 	Silent   bool            // it has not reported for too long; its sessions are unknown
 	Sessions []dcvix.Session // ordered by ID; never nil
 	Flags    HostFlags       // what an admin decided about it; zero when nothing
+	Revision uint64          // is another one whenever anything here is
 
 	interval time.Duration // between its reports
 }
@@ -49,8 +51,10 @@ type Fleet struct {
 	mu       sync.RWMutex
 	hosts    map[dcvix.AgentID]*live
 	order    byName // all hosts
-	where    whereabouts
+	where    whereabouts[dcvix.SessionID]
+	owners   whereabouts[string]         // by folded name
 	flags    map[dcvix.AgentID]HostFlags // also of hosts that do not report
+	past     map[dcvix.AgentID]*history  // of the last hour, also of hosts that were dropped for their silence
 	due      time.Time                   // no passing phase ends before it; zero when there is none
 	changes  uint64                      // counts the hosts that came and went
 	revision uint64                      // counts the changes of what [Fleet.Hosts] returns
@@ -60,6 +64,7 @@ type Fleet struct {
 type live struct {
 	host    Host
 	entries []*tracked // in the order of their ids
+	past    *history
 
 	candidate *Candidate // made anew with every change
 }
@@ -67,7 +72,8 @@ type live struct {
 func newFleet(maxAge, deadline time.Duration, tell func(Event)) *Fleet {
 	return &Fleet{
 		maxAge: maxAge, deadline: deadline, tell: tell,
-		hosts: make(map[dcvix.AgentID]*live), where: make(whereabouts), flags: make(map[dcvix.AgentID]HostFlags),
+		hosts: make(map[dcvix.AgentID]*live), where: make(whereabouts[dcvix.SessionID]), owners: make(whereabouts[string]), flags: make(map[dcvix.AgentID]HostFlags),
+		past: make(map[dcvix.AgentID]*history),
 	}
 }
 
@@ -102,10 +108,7 @@ func (f *Fleet) Report(a Agent, update dcvix.AgentUpdate, at time.Time) {
 	case l != nil && at.Before(l.host.LastSeen) && l.host.LastSeen.Sub(at) < f.deadline:
 		return // much older means that the clock was put back
 	case l == nil:
-		l = &live{host: Host{Agent: a.ID, Name: a.Hostname}}
-		f.hosts[a.ID] = l
-		f.order.add(l)
-		f.changes++
+		l = f.begin(a)
 	case l.host.Name != a.Hostname:
 		f.order.remove(l)
 		l.host.Name = a.Hostname
@@ -115,7 +118,22 @@ func (f *Fleet) Report(a Agent, update dcvix.AgentUpdate, at time.Time) {
 	l.host = h
 	l.hear(update.Sessions, at)
 	f.show(l)
+	l.past.note(&l.host, at)
 	f.tell(Event{Kind: EventHost, Agent: a.ID})
+}
+
+// begin takes in a host that was not there; mu is held.
+func (f *Fleet) begin(a Agent) *live {
+	past := f.past[a.ID]
+	if past == nil {
+		past = newHistory()
+		f.past[a.ID] = past
+	}
+	l := &live{host: Host{Agent: a.ID, Name: a.Hostname}, past: past}
+	f.hosts[a.ID] = l
+	f.order.add(l)
+	f.changes++
+	return l
 }
 
 // hear takes in the sessions that a report lists.
@@ -185,9 +203,15 @@ func (f *Fleet) show(l *live) {
 	if !slices.EqualFunc(sessions, l.host.Sessions, sameSession) {
 		f.tell(Event{Kind: EventSessions, Agent: l.host.Agent})
 	}
-	f.where.move(l.host.Agent, l.host.Sessions, sessions)
+	f.moved(l.host.Agent, l.host.Sessions, sessions)
 	l.host.Sessions, l.candidate = sessions, l.newCandidate()
+	f.changed(l)
+}
+
+// changed makes known that a host is no longer what it was; mu is held.
+func (f *Fleet) changed(l *live) {
 	f.revision++
+	l.host.Revision = f.revision
 }
 
 // sameSession says whether two look the same but for when they were seen.
@@ -232,6 +256,7 @@ func (f *Fleet) expire(now time.Time) {
 func (f *Fleet) Drop(id dcvix.AgentID) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	delete(f.past, id)
 	if l, there := f.hosts[id]; there {
 		f.forget(l)
 	}
@@ -241,7 +266,7 @@ func (f *Fleet) Drop(id dcvix.AgentID) {
 func (f *Fleet) forget(l *live) {
 	delete(f.hosts, l.host.Agent)
 	f.order.remove(l)
-	f.where.move(l.host.Agent, l.host.Sessions, nil)
+	f.moved(l.host.Agent, l.host.Sessions, nil)
 	f.changes++
 	f.revision++
 	f.tell(Event{Kind: EventHost, Agent: l.host.Agent})
@@ -277,11 +302,16 @@ func (f *Fleet) Revision() uint64 {
 	return f.revision
 }
 
+func compareNames(a, b Host) int { return cmp.Compare(a.Name, b.Name) }
+
 // sweep marks the hosts that fell silent and drops those silent ten times as
-// long; it returns both.
+// long; it returns both. What a dropped host reported is remembered for an hour.
 func (f *Fleet) sweep(now time.Time) (silent, dropped []Host) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	maps.DeleteFunc(f.past, func(id dcvix.AgentID, past *history) bool {
+		return f.hosts[id] == nil && past.old(stepOf(now, HistoryStep))
+	})
 	for _, l := range f.hosts {
 		limit := max(f.maxAge, l.host.interval*5/2)
 		age := now.Sub(l.host.LastSeen)

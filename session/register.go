@@ -60,14 +60,20 @@ func (r *register) revisionNow() uint64 {
 	return r.revision
 }
 
-// all returns every agent, ordered by ID.
-func (r *register) all() []Agent {
+// unordered returns every agent.
+func (r *register) unordered() []Agent {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	all := make([]Agent, 0, len(r.agents.all))
 	for _, a := range r.agents.all {
 		all = append(all, a.clone())
 	}
+	return all
+}
+
+// all returns every agent, ordered by ID.
+func (r *register) all() []Agent {
+	all := r.unordered()
 	slices.SortFunc(all, func(a, b Agent) int { return cmp.Compare(a.ID, b.ID) })
 	return all
 }

@@ -55,7 +55,16 @@ func (b *Broker) Sessions() []dcvix.Session {
 
 // SessionsOf returns the sessions of one owner, by host and id.
 func (b *Broker) SessionsOf(owner dcvix.Username) []dcvix.Session {
-	return slices.DeleteFunc(b.Sessions(), func(s dcvix.Session) bool { return !b.same(s.Owner, owner) })
+	b.fleet.expire(b.cfg.Now())
+	own := make([]dcvix.Session, 0)
+	for _, h := range b.fleet.hostsOf(owner, b.same) {
+		for _, s := range h.Sessions {
+			if b.same(s.Owner, owner) {
+				own = append(own, s)
+			}
+		}
+	}
+	return own
 }
 
 // Hosts returns the hosts that report, ordered by name.

@@ -25,7 +25,15 @@ vi.stubGlobal(
   },
 );
 
+// A list draws the rows that have room: give it some.
+Object.defineProperties(Element.prototype, {
+  clientHeight: { configurable: true, get: () => 720 },
+  clientWidth: { configurable: true, get: () => 1_200 },
+});
+Element.prototype.scrollTo = () => undefined;
+
 afterEach(() => {
   cleanup();
+  Reflect.deleteProperty(globalThis, "EventSource"); // what one test puts there is not for the next
   localStorage.clear();
 });
