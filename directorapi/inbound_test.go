@@ -2,6 +2,7 @@ package directorapi_test
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"crypto/tls"
 	"log/slog"
 	"net"
@@ -15,6 +16,7 @@ import (
 	"github.com/dcvix/dcvix/auth/authtest"
 	"github.com/dcvix/dcvix/directorapi"
 	"github.com/dcvix/dcvix/directorapi/directorapitest"
+	"github.com/dcvix/dcvix/session"
 )
 
 // What was found out about the certificate of a connection holds no longer than the
@@ -51,6 +53,11 @@ func TestWhoIsAtTheEndOfAConnectionIsNotAnotherDirectorsToSay(t *testing.T) {
 		apis[i], directors[i] = api, s
 	}
 	h := approved(t, directors[0], "ws1")
+	_, err := directors[1].Broker.Register(t.Context(), session.Registration{ // the same key, and no certificate of it
+		ID: h.guid, KeyHash: sha256.Sum256(h.cert.Leaf.RawSubjectPublicKeyInfo), Hostname: "ws1", Address: "127.0.0.1",
+	})
+	require.ErrorIs(t, err, session.ErrPending)
+	require.NoError(t, directors[1].Broker.Approve(t.Context(), h.guid, session.Approval{}))
 	pair, turn := *h.cert, 0
 	ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
