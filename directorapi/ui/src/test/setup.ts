@@ -1,7 +1,9 @@
 import "@testing-library/jest-dom/vitest";
 
-import { cleanup } from "@testing-library/react";
+import { cleanup, configure } from "@testing-library/react";
 import { afterEach, vi } from "vitest";
+
+configure({ asyncUtilTimeout: 30_000 }); // what is awaited comes later on a machine with other work
 
 // What a browser has and jsdom lacks.
 vi.stubGlobal("matchMedia", (media: string) => ({
