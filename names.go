@@ -80,7 +80,10 @@ func (id SessionID) wellFormed() bool {
 		return false
 	}
 	for i := range len(id) {
-		if c := id[i]; !isLower(c) && !isDigit(c) && !('A' <= c && c <= 'Z') && (i == 0 || c != '_' && c != '-') {
+		switch c := id[i]; {
+		case isLower(c), isDigit(c), 'A' <= c && c <= 'Z':
+		case i > 0 && (c == '_' || c == '-'):
+		default:
 			return false
 		}
 	}

@@ -70,6 +70,7 @@ func silentDirector(b *testing.B, opts ...directorapitest.Option) *directorapite
 	return directorapitest.NewServer(b, append([]directorapitest.Option{
 		directorapitest.WithBroker(func(c *session.Config) {
 			c.Agents, c.Logger, c.PendingMax, c.PendingPerAddress = new(sessiontest.FakeAgents), logger, 100_000, 100_000
+			c.MaxAge = time.Hour // hosts that reported once are not silent before the benchmark ends
 		}),
 		directorapitest.WithAPI(func(c *directorapi.Config) { c.Logger = logger }),
 	}, opts...)...)

@@ -120,7 +120,7 @@ func reloadsOf(b *testing.B, p *session.PolicyDir) (stop func()) {
 	var reloads sync.WaitGroup
 	reloads.Go(func() {
 		for ctx.Err() == nil {
-			assert.NoError(b, p.Reload(b.Context()))
+			assert.NoError(b, p.Reload(ctx))
 		}
 	})
 	return func() { cancel(); reloads.Wait() }
