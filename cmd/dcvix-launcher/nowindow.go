@@ -1,4 +1,4 @@
-//go:build !(ci || (cgo && (gles || windows || darwin)))
+//go:build !((ci && linux) || (cgo && (gles || windows || darwin)))
 
 package main
 

@@ -17,8 +17,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	_ "github.com/dcvix/dcvix/cmd/launchercmd/gui" // the walk builds it, see walk_test.go
 )
 
 // What is looked for on the screen: the buttons of the one act and of an end, and the dots
