@@ -125,6 +125,6 @@ func (c *agentConns) cut(id dcvix.AgentID) {
 	}
 	c.mu.Unlock()
 	for _, p := range peers {
-		_ = underTLS(p.conn).Close() // it may be closed already
+		_ = UnderTLS(p.conn).Close() // it may be closed already
 	}
 }

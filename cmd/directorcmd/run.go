@@ -47,7 +47,7 @@ func serve(ctx context.Context, c *config, stderr io.Writer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, dir.Close()) }()
-	listener, err := listen(ctx, c)
+	listener, err := c.listen(ctx, logger)
 	if err != nil {
 		return err
 	}
@@ -70,6 +70,7 @@ func serve(ctx context.Context, c *config, stderr io.Writer) (err error) {
 	if socket != nil {
 		group.Go(func() error { return director.ServeControl(ctx, socket) })
 	}
+	group.Go(func() error { return announce(ctx, director, logger).run(ctx) })
 	err = group.Wait()
 	logger.InfoContext(context.WithoutCancel(ctx), "director stopped")
 	return err
@@ -82,17 +83,6 @@ func (c *config) greet(ctx context.Context, logger *slog.Logger) {
 		logger.WarnContext(ctx, "no configuration file was found, the defaults are used: write one with --write-config")
 	}
 	c.set.LogNotes(ctx, logger)
-}
-
-func listen(ctx context.Context, c *config) (net.Listener, error) {
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", c.address())
-	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("%s is in use by another program: stop that one, or change the port (%s)", c.address(), c.portKey.Where())
-	}
-	if err != nil {
-		return nil, fmt.Errorf("cannot listen on %s, change director_host or director_port: %w", c.address(), err)
-	}
-	return l, nil
 }
 
 // listenControl makes the socket for command lines on this machine. A director

@@ -275,13 +275,14 @@ func (s *Server) Run(ctx context.Context) error {
 }
 
 // Serve answers on a listener until ctx is done; then it lets requests that were
-// accepted finish, for up to 20 s, and returns nil. The handler is the Server
+// accepted finish, for up to 20 s, those too that accepted connections are about
+// to bring, and returns nil. The handler is the Server
 // itself, or one of its halves. One address gets so many connections as the Options
 // say; those of registered agents do not count.
 func (s *Server) Serve(ctx context.Context, l net.Listener, h http.Handler) error {
 	server := directorapi.HTTPServer(h, s.TLSConfig(), s.logger)
 	limited := directorapi.LimitConnections(l, s.limit)
-	return serve(ctx, server, limited, func() error { return server.ServeTLS(limited, "", "") })
+	return serve(ctx, server, limited, func(l net.Listener) error { return server.ServeTLS(l, "", "") })
 }
 
 // ServeControl is Serve for [directorapi.Server.Control], on a Unix socket that
@@ -289,24 +290,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, h http.Handler) erro
 // [directorapi.ControlServer].
 func (s *Server) ServeControl(ctx context.Context, l net.Listener) error {
 	server := directorapi.ControlServer(s.Control(), s.logger)
-	return serve(ctx, server, l, func() error { return server.Serve(l) })
-}
-
-func serve(ctx context.Context, server *http.Server, l net.Listener, begin func() error) error {
-	stopped := make(chan error, 1)
-	stop := context.AfterFunc(ctx, func() {
-		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
-		defer cancel()
-		stopped <- server.Shutdown(grace)
-	})
-	err := begin()
-	if stop() { // it failed by itself
-		return fmt.Errorf("serve on %s: %w", l.Addr(), err)
-	}
-	if err := <-stopped; err != nil {
-		return errors.Join(fmt.Errorf("requests were cut at the stop: %w", err), server.Close())
-	}
-	return nil
+	return serve(ctx, server, l, server.Serve)
 }
 
 // Close closes the database, the audit and idle connections to agents.
