@@ -6,16 +6,10 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"sync"
 	"syscall"
 
 	"github.com/coreos/go-systemd/v22/activation"
 )
-
-// handed returns the sockets that a service manager listens on for this process,
-// by the name that their unit gives them (sd_listen_fds_with_names(3)). A process
-// is handed them once: the variables that say so are taken out of the environment.
-var handed = sync.OnceValues(activation.ListenersWithNames)
 
 // apiSocket is the name of the socket that people, hosts and DCV servers connect
 // to: that of its unit, unless FileDescriptorName= there says otherwise.
@@ -46,9 +40,11 @@ func (c *config) listen(ctx context.Context, logger *slog.Logger) (net.Listener,
 	return l, nil
 }
 
-// inherited returns the socket of that name, or nil when none was handed over.
+// inherited returns the socket of that name that a service manager listens on for
+// this process (sd_listen_fds_with_names(3)), or nil. It finds it once: the
+// variables that tell of it are taken out of the environment.
 func inherited(name string) (net.Listener, error) {
-	sockets, err := handed()
+	sockets, err := activation.ListenersWithNames()
 	if err != nil {
 		return nil, fmt.Errorf("the sockets of the service manager cannot be used, look at LISTEN_FDS: %w", err)
 	}
