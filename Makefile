@@ -119,4 +119,4 @@ need-node:
 need-wine:
 	@scripts/need wine
 need-packages:
-	@scripts/need debootstrap rpm
+	@scripts/need debootstrap rpm strace systemd pam
