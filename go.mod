@@ -6,6 +6,7 @@ ignore ./directorapi/ui/node_modules
 
 require (
 	aidanwoods.dev/go-paseto v1.6.0
+	filippo.io/age v1.3.2
 	github.com/coreos/go-systemd/v22 v22.7.0
 	github.com/getkin/kin-openapi v0.152.0
 	github.com/go-ldap/ldap/v3 v3.4.15
@@ -29,6 +30,7 @@ require (
 
 require (
 	aidanwoods.dev/go-result v0.3.1 // indirect
+	filippo.io/hpke v0.4.0 // indirect
 	github.com/Azure/go-ntlmssp v0.1.1 // indirect
 	github.com/dustin/go-humanize v1.1.0 // indirect
 	github.com/ebitengine/purego v0.11.2 // indirect

@@ -101,7 +101,7 @@ func (d *debian) start(calls string, groups string, environ ...string) (*running
 	if groups != "" {
 		group = "--groups=" + groups
 	}
-	words := d.words(append([]string{"setpriv", "--reuid=" + user, "--regid=" + d.setting("dcvix-director.service", "Group"), group, "--no-new-privs", "--bounding-set=-all", "--inh-caps=-all",
+	words := d.words(append([]string{"sh", "-c", `echo $$ >"$0"; exec "$@"`, pidFile, "setpriv", "--reuid=" + user, "--regid=" + d.setting("dcvix-director.service", "Group"), group, "--no-new-privs", "--bounding-set=-all", "--inh-caps=-all",
 		"sh", "-c", "umask " + d.setting("dcvix-director.service", "UMask") + `; exec "$@"`, "sh"},
 		strings.Fields(d.setting("dcvix-director.service", "ExecStart"))...)...)
 	if calls != "" {
@@ -112,16 +112,14 @@ func (d *debian) start(calls string, groups string, environ ...string) (*running
 	return start(d.t, cmd)
 }
 
+// pidFile is where start has its shell leave its process id, which becomes the
+// director's.
+const pidFile = "/run/director.pid"
+
 // stop ends the director, which may have strace above it.
 func (d *debian) stop(r *running) {
 	d.t.Helper()
-	out, err := exec.CommandContext(d.t.Context(), "pgrep", "--root", "0", "-x", "dcvix-director").Output()
-	_ = err
-	for pid := range strings.FieldsSeq(string(out)) {
-		if root, err := os.Readlink("/proc/" + pid + "/root"); err == nil && root == d.root {
-			require.NoError(d.t, exec.CommandContext(d.t.Context(), "kill", "-TERM", pid).Run())
-		}
-	}
+	require.NoError(d.t, exec.CommandContext(d.t.Context(), "kill", "-TERM", strings.TrimSpace(d.read(pidFile))).Run())
 	require.NoError(d.t, r.cmd.Wait(), r.said())
 }
 

@@ -22,6 +22,7 @@ import (
 	"github.com/dcvix/dcvix/auth"
 	"github.com/dcvix/dcvix/auth/token"
 	"github.com/dcvix/dcvix/ca"
+	"github.com/dcvix/dcvix/cmd/directorcmd/backup"
 	"github.com/dcvix/dcvix/cmd/internal/control"
 	"github.com/dcvix/dcvix/cmd/internal/datadir"
 	"github.com/dcvix/dcvix/cmd/internal/logging"
@@ -47,6 +48,9 @@ func serve(ctx context.Context, c *config, stderr io.Writer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, dir.Close()) }()
+	if err := backup.Finish(c.dataDir); err != nil {
+		return err
+	}
 	listener, err := c.listen(ctx, logger)
 	if err != nil {
 		return err
