@@ -45,9 +45,11 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		if err != nil {
 			s.writeError(err, c)
 		}
+		took := time.Since(begin)
+		s.metrics.answered(c, took)
 		s.cfg.Logger.DebugContext(c.Request().Context(), "request", slog.String("request_id", id),
 			slog.String("method", c.Request().Method), slog.String("path", c.Request().URL.Path),
-			slog.Int("status", c.Response().Status), slog.Duration("took", time.Since(begin)),
+			slog.Int("status", c.Response().Status), slog.Duration("took", took),
 			slog.String("address", c.RealIP()))
 		return nil
 	}

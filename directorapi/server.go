@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"github.com/labstack/echo/v4"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/dcvix/dcvix"
 	"github.com/dcvix/dcvix/auth"
@@ -71,6 +72,8 @@ type Config struct {
 	RenewalInterval    time.Duration    // how often agents look whether to renew; 0 means 12 h
 	Now                func() time.Time // nil means time.Now
 	Logger             *slog.Logger     // nil means slog.Default()
+
+	Registerer prometheus.Registerer // of the metrics (docs/operations.md); nil means none
 }
 
 // A Server is the director's HTTP API. It is safe for concurrent use.
@@ -99,6 +102,7 @@ type Server struct {
 
 	auditReaders chan struct{} // one element for each who reads the audit
 	streams      streams
+	metrics      *metrics // nil: nobody counts
 }
 
 var _ session.AgentDropper = (*Server)(nil)
@@ -137,6 +141,9 @@ func New(cfg Config) (*Server, error) {
 		cfg: cfg, certs: newCertCache(cfg.CA, cfg.Now), cross: http.NewCrossOriginProtection(),
 		challenges: newChallenges(cfg.Tokens, cfg.Now), proxies: cfg.TrustedProxies, gateway: gateway,
 		auditReaders: make(chan struct{}, auditReaders), streams: streams{patience: streamPatience},
+	}
+	if s.metrics, err = newMetrics(cfg.Registerer); err != nil {
+		return nil, fmt.Errorf("directorapi: %w", err)
 	}
 	for _, part := range []struct {
 		into *http.Handler

@@ -42,6 +42,7 @@ func (s *shell) config() (*config, error) {
 	if err := c.load(s.conf, s.lenient, s.opts.Environ); err != nil {
 		return nil, cmdline.Usage(err)
 	}
+	c.again = s.config
 	return c, nil
 }
 

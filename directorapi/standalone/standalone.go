@@ -20,6 +20,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/dcvix/dcvix"
@@ -71,6 +72,8 @@ type Options struct {
 	Pages              fs.FS            // nil means the pages of package directorapi/ui
 	Now                func() time.Time // nil means time.Now
 	Logger             *slog.Logger     // nil means slog.Default()
+
+	Registerer prometheus.Registerer // of the metrics (docs/operations.md); nil means none
 }
 
 // Files of a director in its folder, besides those of package ca.
@@ -190,7 +193,11 @@ func (s *Server) openAPI(opts Options) error {
 		Gateways: opts.Gateways, GatewayEndpoint: opts.GatewayEndpoint, TrustedProxies: opts.TrustedProxies,
 		BasePath: opts.BasePath, VerifierSource: opts.VerifierSource,
 		LoginTimeout: opts.LoginTimeout, ConnectionTokenTTL: opts.ConnectionTokenTTL, Now: opts.Now, Logger: s.logger,
+		Registerer: opts.Registerer,
 	})
+	if err == nil && opts.Registerer != nil {
+		err = opts.Registerer.Register(newState(s))
+	}
 	return err
 }
 
@@ -231,6 +238,10 @@ func (s *Server) ReloadPolicy(ctx context.Context) error {
 	s.policyOnRecord(ctx, err)
 	return err
 }
+
+// ReloadCertificate reads the director's certificate now instead of within 10 s of a
+// change. On an error the one before stays.
+func (s *Server) ReloadCertificate() error { return s.certs.Reload() }
 
 // policyOnRecord puts on record that the policy is another one, or why it is not,
 // and logs which of its hosts are no registered agents.
