@@ -40,10 +40,14 @@ const (
 	PathAdminDenial          = "/v1/admin/denials/{guid}"
 	PathAdminServerDrain     = "/v1/admin/servers/{server}/drain"
 	PathAdminServerUndrain   = "/v1/admin/servers/{server}/undrain"
+	PathAdminServerHistory   = "/v1/admin/servers/{server}/history"
+	PathAdminOverview        = "/v1/admin/overview"
 	PathAdminExplain         = "/v1/admin/explain"
 	PathAdminAudit           = "/v1/admin/audit"
+	PathAdminAuditExport     = "/v1/admin/audit/export"
 	PathAdminPolicy          = "/v1/admin/policy"
 	PathAdminPolicyAccess    = "/v1/admin/policy/access"
+	PathAdminPolicyReach     = "/v1/admin/policy/reach"
 )
 
 // Paths of the agent, besides [PathHealth], [PathSessions] and [PathSession].

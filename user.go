@@ -53,7 +53,7 @@ type CreateSessionResponse struct {
 
 // DesktopsResponse lists what a user may open.
 type DesktopsResponse struct {
-	Desktops []Desktop `json:"desktops"`         // pools, then hosts, each in the order of the policy
+	Desktops []Desktop `json:"desktops"`         // pools, then workstations, each in the order of the policy, then other hosts where the user has a session
 	Custom   bool      `json:"custom,omitempty"` // the user may name any other host too
 }
 

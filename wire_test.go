@@ -30,7 +30,29 @@ func wire() map[string]any { // any: as encoding/json
 	stats := dcvix.Stats{Hostname: "ws1", FreeMemory: 1, TotalMemory: 2, Cores: 4, CPUUsage: 12.5, Load1: 0.1, Load5: 0.2, Load15: 0.3}
 	gpus := []dcvix.GPU{{Index: 1, Model: "NVIDIA L4", Driver: "550.54.15", Usage: 12, EncoderUsage: 3, UsedMemory: 1, TotalMemory: 2, Temperature: 41}}
 	licence := &dcvix.Licence{Mode: "demo", Products: []dcvix.LicensedProduct{{Product: "dcv", Status: "licensed", CheckedAt: at, ExpiresAt: at}}}
+	half := 50.25
+	counts := dcvix.SessionCounts{Total: 3, Connected: 2}
 	return map[string]any{
+		"policy-response": dcvix.PolicyResponse{
+			Problems: []dcvix.PolicyProblem{{File: "users.json", Line: 3, Entry: `user "alice"`, Problem: "p", Suggestion: "s"}},
+			Entries:  []dcvix.PolicyEntry{{Kind: dcvix.PolicyUser, Name: "alice", File: "users.json", Line: 3, Admin: true, Custom: true, Hosts: 2, Pools: []string{"cad"}}},
+			Pools:    []dcvix.PolicyPoolEntry{{ID: "cad", File: "pools.json", Line: 2, Hosts: []string{"ws1"}, Pools: []string{"gpu"}, Total: 3, Strategy: "pack", Require: []string{"gpu"}, Custom: true}},
+		},
+		"policy-reach": dcvix.PolicyReach{
+			Name: "ws1", ServerID: "ws1.lab", By: []dcvix.PolicyReacher{{Kind: dcvix.PolicyGroup, Name: "cad", From: "e"}}, Any: []dcvix.PolicyReacher{},
+		},
+		"overview": dcvix.Overview{
+			Version: "0.2.0", LastReportAt: at, Hosts: dcvix.HostCounts{Total: 15, Drained: 1, Silent: 2, Starting: 3, Offline: 4, Ready: 5}, Sessions: counts,
+			Agents: dcvix.AgentCounts{Pending: 1, Registered: 15, Revoked: 2, Conflicts: 1}, PolicyProblems: 7, BusiestPool: &dcvix.PoolUse{ID: "cad", Hosts: 8, Used: 6, Free: 2},
+			History: dcvix.LoadHistory{Begin: at, StepSeconds: 900, Points: []*dcvix.SessionCounts{nil, &counts}}, CA: dcvix.CertificateEnd{Fingerprint: "AA:BB", EndsAt: at},
+			Certificates: []dcvix.CertificateEnd{{ServerID: "ws1", GUID: guid, EndsAt: at}}, Licences: []dcvix.LicenceEnd{{ServerID: "ws1", Product: "dcv", Demo: true, EndsAt: at}},
+			Attention: []dcvix.Attention{{
+				Kind: "agent-pending", Severity: dcvix.SeverityWarning, Text: "t", Since: at, ServerID: "ws1", GUID: guid, PoolID: "cad", Fingerprint: "AA", Acts: []string{"approve"},
+			}}, AttentionTotal: 1,
+		},
+		"host-history": dcvix.HostHistory{ServerID: "ws1", Begin: at, StepSeconds: 60, Samples: []*dcvix.HostSample{
+			nil, {CPU: 12.5, Memory: &half, GPU: &half, GPUMemory: &half, Load: 0.31, Sessions: 2, Connections: 1}, {CPU: 1},
+		}},
 		"health":                 dcvix.Health{Status: "healthy", Protocol: 2, Version: "0.2.0"},
 		"login-request":          dcvix.LoginRequest{UserID: "alice", Password: "p", OTP: "123456", Challenge: "c"},
 		"login-options":          dcvix.LoginOptions{OTP: dcvix.OTPOptional},

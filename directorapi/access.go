@@ -47,10 +47,12 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		took := time.Since(begin)
 		s.metrics.answered(c, took)
-		s.cfg.Logger.DebugContext(c.Request().Context(), "request", slog.String("request_id", id),
-			slog.String("method", c.Request().Method), slog.String("path", c.Request().URL.Path),
-			slog.Int("status", c.Response().Status), slog.Duration("took", took),
-			slog.String("address", c.RealIP()))
+		if ctx := c.Request().Context(); s.cfg.Logger.Enabled(ctx, slog.LevelDebug) { // else nothing of it is looked up
+			s.cfg.Logger.DebugContext(ctx, "request", slog.String("request_id", id),
+				slog.String("method", c.Request().Method), slog.String("path", c.Request().URL.Path),
+				slog.Int("status", c.Response().Status), slog.Duration("took", took),
+				slog.String("address", c.RealIP()))
+		}
 		return nil
 	}
 }

@@ -39,6 +39,37 @@ func (s *Server) showServer(c echo.Context) error {
 	return ok(c, dcvix.ServerDetail{Server: serverForAdmin(host), Reports: reports, Agent: agentForAdmin(status)})
 }
 
+// serverHistory answers for every registered agent.
+func (s *Server) serverHistory(c echo.Context) error {
+	a, known := s.cfg.Broker.AgentOf(dcvix.Hostname(c.Param("server")))
+	if !known {
+		return session.ErrNotFound
+	}
+	begin, samples := s.cfg.Broker.History(a.ID)
+	answer := dcvix.HostHistory{
+		ServerID: a.Hostname, Begin: dcvix.Time{Time: begin}, StepSeconds: int(session.HistoryStep / time.Second),
+		Samples: make([]*dcvix.HostSample, len(samples)),
+	}
+	for i, h := range samples {
+		if h != nil {
+			answer.Samples[i] = &dcvix.HostSample{
+				CPU: max(h.CPU, 0) * 100, Memory: percent(h.Memory), GPU: percent(h.GPU), GPUMemory: percent(h.GPUMemory),
+				Load: h.Load, Sessions: h.Sessions, Connections: h.Connections,
+			}
+		}
+	}
+	return s.list(c, answer)
+}
+
+// percent returns nil for a share that is not known.
+func percent(share float64) *float64 {
+	if share < 0 {
+		return nil
+	}
+	p := share * 100
+	return &p
+}
+
 func (s *Server) drain(c echo.Context) error {
 	req, err := readOptionalJSON[dcvix.DrainRequest](c)
 	if err != nil {

@@ -1,6 +1,7 @@
 package directorapi
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -11,21 +12,26 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
+// usualBody is how much room there is at first for what a request says it will send:
+// nobody gets more before it has come.
+const usualBody = 8 << 10
+
 // readJSON decodes the body of a request. Keys it does not know are passed over:
 // the protocol grows by adding.
 func readJSON[T any](c echo.Context) (T, error) {
 	var v T
-	dec := json.NewDecoder(c.Request().Body)
-	if err := dec.Decode(&v); err != nil {
+	var body bytes.Buffer
+	body.Grow(int(min(max(c.Request().ContentLength, 0), usualBody)) + bytes.MinRead)
+	if _, err := body.ReadFrom(c.Request().Body); err != nil {
 		return v, bodyError(err)
 	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		if large := (*http.MaxBytesError)(nil); errors.As(err, &large) {
-			return v, errTooLarge
-		}
-		return v, malformed("The request has more than one JSON value: send one.")
+	if json.Unmarshal(body.Bytes(), &v) == nil {
+		return v, nil
 	}
-	return v, nil
+	if err := json.NewDecoder(&body).Decode(&v); err != nil { // it tells more kinds of errors apart
+		return v, bodyError(err)
+	}
+	return v, malformed("The request has more than one JSON value: send one.")
 }
 
 // readOptionalJSON is readJSON for a body that may be empty.

@@ -3,6 +3,7 @@ package directorapi
 import (
 	"crypto/sha256"
 	"crypto/x509"
+	"maps"
 	"strings"
 	"sync"
 	"time"
@@ -71,4 +72,19 @@ func (c *certCache) verify(chain []*x509.Certificate) (peer, error) {
 	}
 	c.good[key] = p
 	return p, nil
+}
+
+// ends returns when the certificate ends that each agent showed, of several the one
+// that lasts longest, as far as it is before a time.
+func (c *certCache) ends(before time.Time) map[dcvix.AgentID]time.Time {
+	ends := make(map[dcvix.AgentID]time.Time)
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	for _, p := range c.good {
+		if p.expires.After(ends[p.id]) {
+			ends[p.id] = p.expires
+		}
+	}
+	maps.DeleteFunc(ends, func(_ dcvix.AgentID, end time.Time) bool { return !end.Before(before) })
+	return ends
 }

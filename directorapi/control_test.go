@@ -35,7 +35,7 @@ func controlRoutes() map[string]bool {
 		"POST /v1/admin/servers" + guid + "/drain": true, "POST /v1/admin/servers" + guid + "/undrain": true,
 		"POST " + dcvix.PathAdminExplain: true,
 		"GET " + dcvix.PathAdminDenials:  true, "DELETE " + dcvix.PathAdminDenials + guid: true,
-		"GET " + dcvix.PathAdminPolicyAccess: true,
+		"GET " + dcvix.PathAdminPolicyAccess: true, "GET " + dcvix.PathAdminPolicyReach: true,
 	}
 }
 

@@ -12,7 +12,9 @@ package directorapi
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -61,6 +63,10 @@ type Config struct {
 	TrustedProxies []netip.Prefix
 	BasePath       string // the API and the pages are below it too, such as /desktops; see [CheckBasePath]; "" means none
 
+	// ServerCertificate returns the director's own certificate of the moment, whose end
+	// the overview tells of. nil, also as an answer, means that it is not told.
+	ServerCertificate func() *x509.Certificate
+
 	VerifierSource SourceCheck                                                  // "" means SourceLog
 	Lookup         func(ctx context.Context, host string) ([]netip.Addr, error) // looks up names of hosts for it; nil means net.DefaultResolver
 
@@ -97,10 +103,15 @@ type Server struct {
 	refusals   refusals
 	sources    refusals // what checkSource logs
 	challenges *challenges
-	view       hostView
+	run        string    // is another one for each Server, in the tags of lists
 	zippers    sync.Pool // of *gzip.Writer
 
+	serverTexts  *hostTexts // what lists say of a host
+	sessionTexts *hostTexts // what lists say of its sessions
+
+	auditFails   failing
 	auditReaders chan struct{} // one element for each who reads the audit
+	auditExports chan struct{} // likewise, for exports
 	streams      streams
 	metrics      *metrics // nil: nobody counts
 }
@@ -139,8 +150,10 @@ func New(cfg Config) (*Server, error) {
 	}
 	s := &Server{
 		cfg: cfg, certs: newCertCache(cfg.CA, cfg.Now), cross: http.NewCrossOriginProtection(),
-		challenges: newChallenges(cfg.Tokens, cfg.Now), proxies: cfg.TrustedProxies, gateway: gateway,
-		auditReaders: make(chan struct{}, auditReaders), streams: streams{patience: streamPatience},
+		challenges: newChallenges(cfg.Tokens, cfg.Now), run: rand.Text(), proxies: cfg.TrustedProxies, gateway: gateway,
+		auditReaders: make(chan struct{}, auditReaders), auditExports: make(chan struct{}, auditExports), streams: streams{patience: streamPatience},
+		serverTexts:  newHostTexts(func(h session.Host) any { return []dcvix.Server{serverForAdmin(h)} }),
+		sessionTexts: newHostTexts(func(h session.Host) any { return h.Sessions }),
 	}
 	if s.metrics, err = newMetrics(cfg.Registerer); err != nil {
 		return nil, fmt.Errorf("directorapi: %w", err)

@@ -194,7 +194,9 @@ type Approval struct {
 }
 
 // Approve registers a pending agent under the name it asked for, or accepts the
-// name that a registered agent wishes. The errors wrap [ErrNotFound],
+// name that a registered agent wishes. Either way, and for a registered agent that
+// wishes none, the mark is taken away that another key was seen under its ID: the
+// key on record stays the only one. The errors wrap [ErrNotFound],
 // [ErrWrongState], [ErrNameReserved] and, as a [NameTakenError], [ErrNameTaken].
 func (b *Broker) Approve(ctx context.Context, id dcvix.AgentID, how Approval) error {
 	a, ok := b.register.get(id)
@@ -259,7 +261,7 @@ func (b *Broker) approval(names []dcvix.Hostname, saw Agent) func([]*Agent, *dra
 		switch {
 		case a.State != saw.State || a.Hostname != saw.Hostname || a.Requested != saw.Requested:
 			return ErrWrongState
-		case a.State == dcvix.AgentRevoked, a.State == dcvix.AgentRegistered && slices.Equal(names, a.names()):
+		case a.State == dcvix.AgentRevoked, a.State == dcvix.AgentRegistered && slices.Equal(names, a.names()) && !a.Conflict:
 			return ErrWrongState
 		}
 		for _, other := range in.holders(a.ID, names) {
@@ -312,7 +314,7 @@ func (b *Broker) transition(ctx context.Context, id dcvix.AgentID, from, to dcvi
 				return ErrNameTaken
 			}
 		}
-		a.State, a.Reason = to, ""
+		a.State, a.Reason, a.Conflict = to, "", false // an admin has looked at it
 		return nil
 	}, id)
 	if err != nil {

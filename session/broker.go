@@ -88,7 +88,11 @@ type Broker struct {
 	asks      asks
 	feed      feed
 	unwanted  unwanted
-	flagging  sync.Mutex // held while the flags of a host change
+	loads     loads
+
+	storeFails failing
+	problems   foundProblems
+	flagging   sync.Mutex // held while the flags of a host change
 
 	memberships memberships
 	placing     sync.Mutex // guards what follows; it is held while a place in a pool is chosen and taken
@@ -157,6 +161,7 @@ func (b *Broker) Run(ctx context.Context) error {
 		case <-live.C:
 			b.fleet.expire(b.cfg.Now())
 			b.lookForSilence(ctx)
+			b.countSessions()
 		case <-hourly.C:
 			b.logged(ctx, "pending agents not forgotten", b.forgetPending(ctx))
 			b.logged(ctx, "agents that are gone not forgotten", b.forgetGone(ctx, gone))
@@ -178,7 +183,9 @@ func (b *Broker) writeSeen(ctx context.Context) error {
 	if len(seen) == 0 {
 		return nil
 	}
-	if err := b.cfg.Store.SeeAgents(ctx, seen); err != nil {
+	err := b.cfg.Store.SeeAgents(ctx, seen)
+	b.storeFails.note(b.cfg.Now(), err)
+	if err != nil {
 		b.register.giveBack(seen)
 		return fmt.Errorf("write last-seen times: %w", err)
 	}

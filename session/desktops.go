@@ -34,17 +34,21 @@ const (
 )
 
 // Desktops returns what a user may open: the pools and the hosts of the policy, in
-// its order, the pools first. It costs no disk read.
+// its order, the pools first; then the other hosts where the user has a session, by
+// name. A host that only a pool gives is not there for itself: who opens the pool
+// need not know its members. It costs no disk read.
 func (b *Broker) Desktops(who Actor) []Desktop {
 	b.fleet.expire(b.cfg.Now())
 	access := b.Access(who.User, who.Groups)
-	desktops := make([]Desktop, 0, len(access.Pools)+len(access.Hosts))
+	desktops := make([]Desktop, 0, len(access.Pools)+access.Direct)
 	for _, pool := range access.Pools {
 		d := b.desktop(who, b.members(pool), pool)
 		d.Pool, d.Name = true, pool.ID
 		desktops = append(desktops, d)
 	}
-	for _, m := range b.resolveAll(access.Hosts) {
+	listed := make(map[dcvix.AgentID]bool, access.Direct)
+	for _, m := range b.resolveAll(access.Hosts[:access.Direct]) {
+		listed[m.agent] = true
 		d := b.desktop(who, &hosts{members: []member{m}}, Pool{})
 		d.Name = m.name
 		if a, known := b.register.get(m.agent); known {
@@ -52,7 +56,24 @@ func (b *Broker) Desktops(who Actor) []Desktop {
 		}
 		desktops = append(desktops, d)
 	}
+	for _, h := range b.fleet.hostsOf(who.User, b.same) {
+		if !listed[h.Agent] {
+			desktops = append(desktops, b.desktopWithSession(who, h))
+		}
+	}
 	return desktops
+}
+
+// desktopWithSession is a host where the user has a session, which may come from a
+// pool, from a name of the user's own, or from rights that the user has no longer.
+func (b *Broker) desktopWithSession(who Actor, h Host) Desktop {
+	d := b.desktop(who, &hosts{members: []member{{name: string(h.Name), agent: h.Agent}}}, Pool{})
+	d.Name, d.Host = string(h.Name), h.Name
+	if _, err := b.allowed(Actor{User: who.User, Groups: who.Groups}, string(h.Name)); err != nil {
+		d.Types, d.Free = []dcvix.SessionType{}, 0
+		d.Detail = "You have a session there, but may open no other: the policy has changed."
+	}
+	return d
 }
 
 // desktop judges hosts, as a pool or one alone, for the types of session.

@@ -3,7 +3,9 @@ package session
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
+	"unsafe"
 
 	"github.com/dcvix/dcvix"
 )
@@ -50,6 +52,9 @@ func (f *Fleet) NotClosed(id dcvix.AgentID, a *Act) { f.notClosed(id, a) }
 
 // Expire is expire.
 func (f *Fleet) Expire(now time.Time) { f.expire(now) }
+
+// SetFlags is setFlags.
+func (f *Fleet) SetFlags(id dcvix.AgentID, flags HostFlags) { f.setFlags(id, flags) }
 
 // Sweep is sweep.
 func (f *Fleet) Sweep(now time.Time) (silent, dropped []Host) { return f.sweep(now) }
@@ -148,5 +153,31 @@ func (f *Fleet) Offering(id dcvix.SessionID) []Endpoint { return f.offering(id) 
 // IDs returns how many ids of sessions the fleet knows the whereabouts of.
 func (f *Fleet) IDs() int { return len(f.where) }
 
+// Owners returns how many owners of sessions the fleet knows the whereabouts of.
+func (f *Fleet) Owners() int { return len(f.owners) }
+
+// HostsOf returns the names of the hosts that have a session of an owner, whose name
+// is compared without case.
+func (f *Fleet) HostsOf(owner dcvix.Username) (names []dcvix.Hostname) {
+	same := func(a, b dcvix.Username) bool { return strings.EqualFold(string(a), string(b)) }
+	for _, h := range f.hostsOf(owner, same) {
+		names = append(names, h.Name)
+	}
+	return names
+}
+
 // ParsePair is parsePair.
 func ParsePair(s string) (a, b int, ok bool) { return parsePair(s) }
+
+// Histories returns of how many hosts the last hour is remembered.
+func (f *Fleet) Histories() int { return len(f.past) }
+
+// HistoryBytes is what the history of one host takes: its struct, and the samples in
+// the size class of the runtime (runtime/sizeclasses.go) that they are rounded up to.
+const HistoryBytes = int(unsafe.Sizeof(history{})) + (HistoryLength*int(unsafe.Sizeof(packed{}))+127)/128*128
+
+// SweepNow is what Run does for silent hosts.
+func (b *Broker) SweepNow() { b.lookForSilence(context.Background()) }
+
+// WriteSeen is writeSeen.
+func (b *Broker) WriteSeen(ctx context.Context) error { return b.writeSeen(ctx) }

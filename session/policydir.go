@@ -23,7 +23,10 @@ const (
 	policySettles = 3
 )
 
-var _ Policy = (*PolicyDir)(nil)
+var (
+	_ Policy        = (*PolicyDir)(nil)
+	_ PolicyRefuser = (*PolicyDir)(nil)
+)
 
 // PolicyDirConfig says what a [PolicyDir] reads. Dir is required.
 type PolicyDirConfig struct {
@@ -39,7 +42,14 @@ type PolicyDir struct {
 	cfg   PolicyDirConfig
 	rules atomic.Pointer[Rules]
 	seen  atomic.Pointer[policyStamp]
+	wrong atomic.Pointer[refusedPolicy]
 	told  func(ctx context.Context, err error) // of what Run did; nil means nobody
+}
+
+// A refusedPolicy is one that does not count.
+type refusedPolicy struct {
+	since time.Time
+	why   error
 }
 
 // policyNames are the files of a policy. The last may be absent.
@@ -90,6 +100,28 @@ func (p *PolicyDir) Rules() *Rules { return p.rules.Load() }
 // before stays. So it does when a file is empty, as it is for a moment when an
 // editor writes it in place: a list of nothing is [].
 func (p *PolicyDir) Reload(ctx context.Context) error {
+	err := p.reload(ctx)
+	if err == nil {
+		p.wrong.Store(nil)
+		return nil
+	}
+	refused := refusedPolicy{time.Now(), err}
+	if before := p.wrong.Load(); before != nil {
+		refused.since = before.since
+	}
+	p.wrong.Store(&refused)
+	return err
+}
+
+// Refused implements [PolicyRefuser].
+func (p *PolicyDir) Refused() (since time.Time, why error) {
+	if refused := p.wrong.Load(); refused != nil {
+		return refused.since, refused.why
+	}
+	return time.Time{}, nil
+}
+
+func (p *PolicyDir) reload(ctx context.Context) error {
 	files, seen, err := p.read()
 	if err != nil {
 		return err

@@ -39,6 +39,9 @@ type Access struct {
 	// user's groups, then the members of the pools of both, without duplicates, and
 	// without ALLOW_CUSTOM. Groups count in the order of the policy.
 	Hosts []string
+	// Direct is how many of the Hosts, the first ones, are workstations: the others
+	// come from pools alone.
+	Direct int
 	// Pools are those whose members are among the Hosts, in the same order.
 	Pools []Pool
 	// Custom lets the user name any registered host.
@@ -110,7 +113,12 @@ func (r *Rules) Access(user dcvix.Username, groups []string) Access {
 	if size > 0 { // what pools inside pools add is not counted
 		a.Hosts = make([]string, 0, size)
 	}
-	r.walk(grants, pools, func(_ *grant, _, _ *pool, m mention) { a.Hosts = append(a.Hosts, m.name) })
+	r.walk(grants, pools, func(_ *grant, top, _ *pool, m mention) {
+		a.Hosts = append(a.Hosts, m.name)
+		if top == nil {
+			a.Direct++
+		}
+	})
 	for _, p := range pools {
 		a.Pools = append(a.Pools, r.whole(p.pool))
 	}
@@ -219,12 +227,16 @@ func (r *Rules) SameUser(a, b dcvix.Username) bool {
 // found in a map. It is no name to show.
 func (r *Rules) UserKey(user dcvix.Username) string { return r.key(string(user)) }
 
-// key folds as [strings.EqualFold] compares: each letter becomes the least of
-// those that Unicode takes for the same.
 func (r *Rules) key(name string) string {
 	if !r.fold {
 		return name
 	}
+	return folded(name)
+}
+
+// folded folds as [strings.EqualFold] compares: each letter becomes the least of
+// those that Unicode takes for the same.
+func folded(name string) string {
 	return strings.Map(func(c rune) rune {
 		if c < utf8.RuneSelf {
 			return unicode.ToUpper(c)
@@ -249,3 +261,5 @@ func (b bits) add(i int) bool {
 	b[word] |= bit
 	return !had
 }
+
+func (b bits) has(i int) bool { return b[i/64]&(1<<(i%64)) != 0 }

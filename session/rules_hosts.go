@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/dcvix/dcvix"
 )
@@ -119,10 +120,26 @@ func (b *Broker) HostNames() *HostNames {
 	return NewHostNames(agents)
 }
 
+// foundProblems remembers what is wrong with the policy, for as long as policy and
+// register stay as they are. The zero value is empty and ready to use.
+type foundProblems struct {
+	mu       sync.Mutex
+	rules    *Rules
+	revision uint64
+	all      []Problem
+}
+
 // PolicyProblems returns what is wrong with the policy of this moment: what its
 // files alone show, then what the register does. It takes time that grows with the
-// fleet.
+// fleet when either has changed. The caller must not change what is in it.
 func (b *Broker) PolicyProblems() []Problem {
-	rules := b.cfg.Policy.Rules()
-	return slices.Concat(rules.Problems, rules.HostProblems(b.HostNames()))
+	p := &b.problems
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	rules, revision := b.cfg.Policy.Rules(), b.register.revisionNow()
+	if p.rules != rules || p.revision != revision {
+		p.rules, p.revision = rules, revision
+		p.all = slices.Concat(rules.Problems, rules.HostProblems(b.HostNames()))
+	}
+	return p.all
 }

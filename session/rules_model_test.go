@@ -108,6 +108,8 @@ func (m *rulesModel) access(user string, groups []string) session.Access {
 		a.Admin = a.Admin || e.Admin
 		names, pools = append(names, e.Workstations...), append(pools, e.Pools...)
 	}
+	own, _ := usable(names)
+	a.Direct = len(own)
 	a.Hosts, a.Custom = usable(append(names, m.within(pools, map[string]bool{})...))
 	for _, id := range pools {
 		p, ok := m.pool(id)

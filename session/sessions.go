@@ -55,13 +55,31 @@ func (b *Broker) Sessions() []dcvix.Session {
 
 // SessionsOf returns the sessions of one owner, by host and id.
 func (b *Broker) SessionsOf(owner dcvix.Username) []dcvix.Session {
-	return slices.DeleteFunc(b.Sessions(), func(s dcvix.Session) bool { return !b.same(s.Owner, owner) })
+	b.fleet.expire(b.cfg.Now())
+	own := make([]dcvix.Session, 0)
+	for _, h := range b.fleet.hostsOf(owner, b.same) {
+		for _, s := range h.Sessions {
+			if b.same(s.Owner, owner) {
+				own = append(own, s)
+			}
+		}
+	}
+	return own
 }
 
 // Hosts returns the hosts that report, ordered by name.
 func (b *Broker) Hosts() []Host {
 	b.fleet.expire(b.cfg.Now())
 	return b.fleet.Hosts()
+}
+
+// HostsRevision returns a number that is another one whenever Hosts returns
+// something else, and costs nothing of what that does. Taken before Hosts, it is of
+// what Hosts then returns or of something older, never of something newer. It counts
+// from the start of this Broker.
+func (b *Broker) HostsRevision() uint64 {
+	b.fleet.expire(b.cfg.Now())
+	return b.fleet.Revision()
 }
 
 // Host returns the host of an agent, and whether it reports; else it has only its

@@ -162,3 +162,10 @@ type AgentDropper interface {
 type Policy interface {
 	Rules() *Rules
 }
+
+// A PolicyRefuser is a [Policy] that is read again while it counts. Refused returns
+// why what was read last does not count, and since when there is such a reason; nil
+// when it counts. It is safe for concurrent use.
+type PolicyRefuser interface {
+	Refused() (since time.Time, why error)
+}

@@ -3,6 +3,8 @@ package session_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -37,16 +39,21 @@ func TestTheWhereaboutsOfASessionAreThoseOfTheHosts(t *testing.T) {
 			var update dcvix.AgentUpdate
 			for i := range 6 {
 				if rng.IntN(2) == 0 {
-					update.Sessions = append(update.Sessions, dcvix.Session{ID: dcvix.SessionID(fmt.Sprintf("s%d", i)), Owner: "alice", Type: dcvix.SessionVirtual})
+					update.Sessions = append(update.Sessions, dcvix.Session{ID: dcvix.SessionID(fmt.Sprintf("s%d", i)), Owner: pick(rng, []dcvix.Username{"alice", "Alice", "bob"}), Type: dcvix.SessionVirtual})
 				}
 			}
 			f.Report(a, update, now)
 		}
 		there := make(map[dcvix.SessionID]map[dcvix.Hostname]bool)
 		ids := make(map[dcvix.SessionID]bool)
+		owners := make(map[string][]dcvix.Hostname) // hosts, by name in lower case
 		for _, h := range f.Hosts() {
 			for _, s := range h.Sessions {
 				ids[s.ID] = true
+				owner := strings.ToLower(string(s.Owner))
+				if !slices.Contains(owners[owner], h.Name) {
+					owners[owner] = append(owners[owner], h.Name)
+				}
 				if s.Status == dcvix.StatusUnknown || s.Status == dcvix.StatusClosing {
 					continue
 				}
@@ -57,6 +64,10 @@ func TestTheWhereaboutsOfASessionAreThoseOfTheHosts(t *testing.T) {
 			}
 		}
 		require.Equal(t, len(ids), f.IDs())
+		require.Len(t, owners, f.Owners())
+		for _, owner := range []dcvix.Username{"ALICE", "Bob"} {
+			require.Equal(t, owners[strings.ToLower(string(owner))], f.HostsOf(owner))
+		}
 		for i := range 6 {
 			id := dcvix.SessionID(fmt.Sprintf("s%d", i))
 			found := make(map[dcvix.Hostname]bool)

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"strconv"
 	"time"
@@ -14,6 +15,14 @@ func (c *Client) Sessions(ctx context.Context) ([]dcvix.Session, error) {
 	var sessions []dcvix.Session
 	_, err := c.do(ctx, call{method: http.MethodGet, path: dcvix.PathSessions, out: &sessions})
 	return sessions, err
+}
+
+// Overview returns how things are and what needs a person. It needs an admin; a
+// director of the 0.1 generation cannot tell.
+func (c *Client) Overview(ctx context.Context) (dcvix.Overview, error) {
+	var overview dcvix.Overview
+	_, err := c.do(ctx, call{method: http.MethodGet, path: dcvix.PathAdminOverview, out: &overview, new: true})
+	return overview, err
 }
 
 // AdminCreateSession starts a session for the user that req names. It needs an
@@ -127,6 +136,18 @@ func (c *Client) Server(ctx context.Context, host string) (dcvix.ServerDetail, e
 	return detail, err
 }
 
+// History returns the last hour of a host, by a name of it. It needs an admin; a
+// director of the 0.1 generation cannot tell. The error has code
+// [dcvix.CodeNotFound] when no registered agent has the name.
+func (c *Client) History(ctx context.Context, host string) (dcvix.HostHistory, error) {
+	var history dcvix.HostHistory
+	if err := checkSegment(host); err != nil {
+		return history, err
+	}
+	_, err := c.do(ctx, call{method: http.MethodGet, path: dcvix.Path(dcvix.PathAdminServerHistory, host), out: &history, new: true, things: true})
+	return history, err
+}
+
 // Drain keeps new sessions from a host. People see the message, one line of up to
 // 300 characters. It needs an admin; a director of the 0.1 generation cannot do it.
 func (c *Client) Drain(ctx context.Context, host, message string) error {
@@ -166,10 +187,43 @@ func (c *Client) Audit(ctx context.Context, q dcvix.AuditQuery) (dcvix.AuditResp
 	if q.Limit != 0 {
 		limit = strconv.Itoa(q.Limit)
 	}
-	path := query(dcvix.PathAdminAudit, [2]string{"before", moment(q.Before)}, [2]string{"since", moment(q.Since)},
-		[2]string{"actor", q.Actor}, [2]string{"action", q.Action}, [2]string{"target", q.Target}, [2]string{"limit", limit})
+	path := auditPath(dcvix.PathAdminAudit, q, [2]string{"limit", limit})
 	_, err := c.do(ctx, call{method: http.MethodGet, path: path, out: &page, new: true, things: true})
 	return page, err
+}
+
+// ExportAudit writes all records of the audit that q asks for, whatever its limit,
+// the oldest first. It takes as long as the audit is: ctx is its only limit of time.
+// It needs an admin; a director of the 0.1 generation cannot tell. The error has code
+// [dcvix.CodeNotFound] when no audit is kept. With any other error what was written
+// is a part.
+func (c *Client) ExportAudit(ctx context.Context, q dcvix.AuditQuery, format dcvix.AuditFormat, into io.Writer) error {
+	export := call{method: http.MethodGet, path: auditPath(dcvix.PathAdminAuditExport, q, [2]string{"format", string(format)}), new: true, things: true}
+	req, err := c.request(ctx, export)
+	if err != nil {
+		return err
+	}
+	res, err := c.http.Do(req)
+	if err != nil {
+		return c.transportError(ctx, err)
+	}
+	defer res.Body.Close() //nolint:errcheck // it was only read
+	if res.StatusCode != http.StatusOK || isHTML(res.Header, nil) {
+		body, _ := io.ReadAll(io.LimitReader(res.Body, c.most))
+		if err := c.check(export, res, body); err != nil {
+			return err
+		}
+		return c.notDirector("its answer cannot be read")
+	}
+	if _, err := io.Copy(into, res.Body); err != nil {
+		return c.transportError(ctx, err)
+	}
+	return nil
+}
+
+func auditPath(path string, q dcvix.AuditQuery, more [2]string) string {
+	return query(path, [2]string{"before", moment(q.Before)}, [2]string{"since", moment(q.Since)}, [2]string{"actor", q.Actor},
+		[2]string{"action", q.Action}, [2]string{"outcome", q.Outcome}, [2]string{"target", q.Target}, [2]string{"text", q.Text}, more)
 }
 
 func moment(t dcvix.Time) string {
@@ -179,10 +233,30 @@ func moment(t dcvix.Time) string {
 	return t.UTC().Format(time.RFC3339Nano)
 }
 
-// Policy returns what is wrong with the policy, up to 1,000 mistakes. It needs an
-// admin; a director of the 0.1 generation cannot tell.
+// Policy returns the policy, and what is wrong with it: up to 1,000 mistakes. It
+// needs an admin; a director of the 0.1 generation cannot tell.
 func (c *Client) Policy(ctx context.Context) (dcvix.PolicyResponse, error) {
 	var policy dcvix.PolicyResponse
 	_, err := c.do(ctx, call{method: http.MethodGet, path: dcvix.PathAdminPolicy, out: &policy, new: true})
 	return policy, err
+}
+
+// WhoReachesServer returns whom the policy gives a host, by a name of it, and
+// through which line. It needs an admin; a director of the 0.1 generation cannot
+// tell.
+func (c *Client) WhoReachesServer(ctx context.Context, host string) (dcvix.PolicyReach, error) {
+	return c.reach(ctx, [2]string{"server", host})
+}
+
+// WhoReachesPool returns whom the policy gives a pool, and through which line. It
+// needs an admin; a director of the 0.1 generation cannot tell. The error has code
+// [dcvix.CodeNotFound] when there is no such pool.
+func (c *Client) WhoReachesPool(ctx context.Context, id string) (dcvix.PolicyReach, error) {
+	return c.reach(ctx, [2]string{"pool", id})
+}
+
+func (c *Client) reach(ctx context.Context, what [2]string) (dcvix.PolicyReach, error) {
+	var reach dcvix.PolicyReach
+	_, err := c.do(ctx, call{method: http.MethodGet, path: query(dcvix.PathAdminPolicyReach, what), out: &reach, new: true, things: true})
+	return reach, err
 }

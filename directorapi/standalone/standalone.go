@@ -9,6 +9,7 @@ package standalone
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -188,7 +189,7 @@ func (s *Server) openAPI(opts Options) error {
 		pages = ui.FS()
 	}
 	s.Server, err = directorapi.New(directorapi.Config{
-		Broker: s.broker, CA: s.authority, Authenticator: opts.Authenticator, Tokens: sealer, OTP: opts.OTP,
+		Broker: s.broker, CA: s.authority, ServerCertificate: func() *x509.Certificate { return s.certs.Certificate().Leaf }, Authenticator: opts.Authenticator, Tokens: sealer, OTP: opts.OTP,
 		Throttle: opts.Throttle, Audit: s.audit, UI: pages,
 		Gateways: opts.Gateways, GatewayEndpoint: opts.GatewayEndpoint, TrustedProxies: opts.TrustedProxies,
 		BasePath: opts.BasePath, VerifierSource: opts.VerifierSource,

@@ -156,7 +156,11 @@ export interface paths {
         };
         /**
          * List what the caller may open, with what it is just now
-         * @description By the caller's own rights, also an admin's. Hosts that only `ALLOW_CUSTOM` gives are not listed.
+         * @description By the caller's own rights, also an admin's. A pool is one entry; a member of
+         *     it is another when the policy names it for the caller too, or when a session
+         *     of the caller's is there. So is any other host with such a session, also one
+         *     that the policy gives no longer: it can be gone on with, but `types` is empty.
+         *     Hosts that only `ALLOW_CUSTOM` gives are not listed.
          */
         get: operations["desktops"];
         put?: never;
@@ -382,6 +386,34 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/admin/overview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Say how things are, and what needs a person
+         * @description All that the console's first page shows. `attention` has the most pressing
+         *     entries first, in an order that stays while nothing changes. Its kinds, from
+         *     the most pressing on: `store-trouble`, `audit-trouble`, `policy-refused`,
+         *     `key-conflict`, `ca-ends`, `agent-pending`, `certificate-ends`,
+         *     `licence-ends`, `host-silent`, `host-offline`, `host-problem`, `pool-full`,
+         *     `policy-problems`, `name-wish` and `licence-demo`; the list grows.
+         *
+         *     The history is remembered in memory: for the time when the director did not
+         *     run there is null.
+         */
+        get: operations["overview"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/admin/agents": {
         parameters: {
             query?: never;
@@ -435,7 +467,8 @@ export interface paths {
         put?: never;
         /**
          * Let a pending agent join
-         * @description For a registered agent that wishes another host name it accepts the name.
+         * @description For a registered agent that wishes another host name it accepts the name; of
+         *     one under whose GUID another key was seen it takes the mark (`conflict`) away.
          *     When a registered agent holds the name already the answer is 409, whose
          *     sentence has both keys' fingerprints and when the agents were seen, unless
          *     `replace` says that the older is to be revoked.
@@ -547,6 +580,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/admin/servers/{server}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show what a host reported in the last hour
+         * @description One sample a minute, the last that came in it. The director remembers it in
+         *     memory: after its start, and for minutes without a report, there is null.
+         */
+        get: operations["serverHistory"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/admin/servers/{server}/drain": {
         parameters: {
             query?: never;
@@ -622,6 +676,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/admin/audit/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Fetch the audit as JSON lines or CSV, the oldest first
+         * @description All records that are asked for, sent as they are read. A connection that ends
+         *     without the end of the answer means that the rest is missing. In the CSV, text
+         *     that a spreadsheet would take for a formula has an apostrophe before it; in
+         *     both forms characters that would move a cursor are written as \uXXXX. That the
+         *     audit was exported, and how, is on record itself.
+         */
+        get: operations["auditExport"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/admin/policy": {
         parameters: {
             query?: never;
@@ -629,7 +707,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Say what is wrong with the policy */
+        /**
+         * Say what the policy is, and what is wrong with it
+         * @description Users, groups and pools with the lines they stand in, and the mistakes that do not keep the rest from counting, up to 1,000.
+         */
         get: operations["policy"];
         put?: never;
         post?: never;
@@ -648,6 +729,27 @@ export interface paths {
         };
         /** Say what the policy gives a user with certain groups, and why */
         get: operations["policyAccess"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/policy/reach": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Say whom the policy gives a host or a pool, and through which line
+         * @description Of several ways to a host the first is told. Who is a member of a group is
+         *     for logins to say. Name a host or a pool, not both.
+         */
+        get: operations["policyReach"];
         put?: never;
         post?: never;
         delete?: never;
@@ -912,6 +1014,159 @@ export interface components {
             reports: boolean;
             agent: components["schemas"]["Agent"];
         };
+        /** @description The last hour of a host as it reported it. */
+        HostHistory: {
+            serverId: string;
+            /**
+             * Format: date-time
+             * @description Of the first step.
+             */
+            begin: string | null;
+            /** @example 60 */
+            stepSeconds: number;
+            /** @description 60, one a step; null where no report came. The last step goes on. */
+            samples: (components["schemas"]["HostSample"] | null)[];
+        };
+        /** @description What a host last said within one step. Percents are 0 to 100, and absent when they are not known. */
+        HostSample: {
+            /** @description Percent of all cores. */
+            cpu: number;
+            /** @description Percent that is used. */
+            memory?: number;
+            /** @description Percent, the mean of all cards; absent when there is none. */
+            gpu?: number;
+            /** @description Percent that is used of that of all cards together. */
+            gpuMemory?: number;
+            /** @description Of one minute. */
+            load: number;
+            sessions: number;
+            /** @description Clients of all sessions. */
+            connections: number;
+        };
+        /** @description How things are, and what needs a person. */
+        Overview: {
+            /** @description Of the director. */
+            version: string;
+            /**
+             * Format: date-time
+             * @description Of any host; null: none since the start.
+             */
+            lastReportAt: string | null;
+            hosts: components["schemas"]["HostCounts"];
+            sessions: components["schemas"]["SessionCounts"];
+            agents: components["schemas"]["AgentCounts"];
+            policyProblems: number;
+            busiestPool?: components["schemas"]["PoolUse"];
+            history: components["schemas"]["LoadHistory"];
+            ca: components["schemas"]["CertificateEnd"];
+            /** @description Those that end soon, the first to end first; up to 100. */
+            certificates: components["schemas"]["CertificateEnd"][];
+            /** @description DCV's demo, or ended, or to end within 30 days; the first to end first, up to 100. */
+            licences: components["schemas"]["LicenceEnd"][];
+            /** @description The most pressing first; up to 100. */
+            attention: components["schemas"]["Attention"][];
+            /** @description How many there are in all. */
+            attentionTotal: number;
+        };
+        /** @description The hosts of registered agents, each counted once, in the first of the states that it is in. */
+        HostCounts: {
+            total: number;
+            drained: number;
+            /** @description They have not reported for too long. */
+            silent: number;
+            /** @description Not heard of since the director started, and still waited for. */
+            starting: number;
+            /** @description They do not report. */
+            offline: number;
+            ready: number;
+        };
+        SessionCounts: {
+            total: number;
+            /** @description Those with a client. */
+            connected: number;
+        };
+        AgentCounts: {
+            pending: number;
+            registered: number;
+            revoked: number;
+            /** @description Of those pending and registered: another key was seen under the GUID. */
+            conflicts: number;
+        };
+        /** @description The busiest pool; absent when no pool has a session. */
+        PoolUse: {
+            id: string;
+            hosts: number;
+            /** @description Those with a session. */
+            used: number;
+            /** @description Those that can take a session of one more user, of the type that most can. */
+            free: number;
+        };
+        /** @description How many sessions there were at most in each quarter of an hour of the last 24 hours. */
+        LoadHistory: {
+            /**
+             * Format: date-time
+             * @description Of the first step.
+             */
+            begin: string | null;
+            /** @example 900 */
+            stepSeconds: number;
+            /** @description 96, one a step; null for when the director did not run. The last step goes on. */
+            points: (components["schemas"]["SessionCounts"] | null)[];
+        };
+        /** @description When a certificate ends. */
+        CertificateEnd: {
+            /** @description The host of an agent; absent for the director's own and the CA's. */
+            serverId?: string;
+            guid?: components["schemas"]["AgentID"];
+            /** @description SHA-256 of the certificate, in the form that the director logs; of the CA and the director alone. */
+            fingerprint?: string;
+            /** Format: date-time */
+            endsAt: string | null;
+        };
+        /** @description What is to be known of the DCV licence of a host. */
+        LicenceEnd: {
+            serverId: string;
+            /** @example dcv */
+            product?: string;
+            demo?: boolean;
+            /**
+             * Format: date-time
+             * @description null: not said.
+             */
+            endsAt: string | null;
+        };
+        /** @description Something that needs a person. */
+        Attention: {
+            /** @example agent-pending */
+            kind: string;
+            /**
+             * @description `critical`: something is broken, or soon will be for all; `warning`:
+             *     somebody waits, or a host cannot do its work.
+             * @enum {string}
+             */
+            severity: "critical" | "warning" | "notice";
+            /** @description One plain sentence. */
+            text: string;
+            /**
+             * Format: date-time
+             * @description null: not known.
+             */
+            since: string | null;
+            /** @description The host that it is about. */
+            serverId?: string;
+            guid?: components["schemas"]["AgentID"];
+            /** @description The pool that it is about. */
+            poolId?: string;
+            /** @description SHA-256 of the key of an agent that is to be compared, in the form that the agent prints on its host. */
+            fingerprint?: string;
+            /**
+             * @description What may settle it, the likeliest first: `approve`, `deny`, `revoke`,
+             *     `reactivate` and `drain` are acts of this API, `open` is to look at the
+             *     host, `policy` at the policy. The list grows; empty means that it is
+             *     settled elsewhere, as the text says.
+             */
+            acts: string[];
+        };
         DrainRequest: {
             /** @description For people; one line of up to 300 characters. */
             message?: string;
@@ -1108,8 +1363,65 @@ export interface components {
             /** @description Why it was not approved. */
             detail?: string;
         };
+        /** @description The policy of this moment and what is wrong with it. */
         PolicyResponse: {
             problems: components["schemas"]["PolicyProblem"][];
+            /** @description Users, then groups, each in the order of the file. */
+            entries: components["schemas"]["PolicyEntry"][];
+            /** @description In the order of the file. */
+            pools: components["schemas"]["PolicyPoolEntry"][];
+        };
+        /** @enum {string} */
+        PolicyKind: "user" | "group";
+        /** @description An entry of users.json or groups.json that counts. */
+        PolicyEntry: {
+            kind: components["schemas"]["PolicyKind"];
+            name: string;
+            /** @example users.json */
+            file: string;
+            line: number;
+            admin?: boolean;
+            /** @description It lets its users name any registered host. */
+            custom?: boolean;
+            /** @description How many it names itself. */
+            hosts: number;
+            pools?: string[];
+        };
+        /** @description An entry of pools.json that counts. */
+        PolicyPoolEntry: {
+            id: string;
+            /** @example pools.json */
+            file: string;
+            line: number;
+            /** @description Those that it names itself. */
+            hosts: string[];
+            /** @description Those inside it. */
+            pools?: string[];
+            /** @description Hosts, with those of pools inside it. */
+            total: number;
+            /** @description How a host is chosen; absent for the director's default. */
+            strategy?: string;
+            /** @description Tags that a host must have to be chosen. */
+            require?: string[];
+            custom?: boolean;
+        };
+        /** @description Who reaches a host or a pool by the policy. */
+        PolicyReach: {
+            /** @description Of the host or the pool. */
+            name: string;
+            /** @description Recorded name of the host; absent for a pool, or when no registered agent is meant. */
+            serverId?: string;
+            /** @description Whom the policy gives it: users, then groups. */
+            by: components["schemas"]["PolicyReacher"][];
+            /** @description Who may besides name any registered host, and so this one. */
+            any: components["schemas"]["PolicyReacher"][];
+        };
+        /** @description An entry of the policy through which somebody reaches something. */
+        PolicyReacher: {
+            kind: components["schemas"]["PolicyKind"];
+            name: string;
+            /** @description Which file and line says so, through which pool. */
+            from: string;
         };
         PolicyProblem: {
             /** @example users.json */
@@ -1362,6 +1674,18 @@ export interface components {
         };
     };
     parameters: {
+        /** @description Only these and later records. */
+        AuditSince: string;
+        /** @description A user name or an agent's GUID. */
+        AuditActor: string;
+        /** @description An action, or, with a dot at its end, all that begin so. */
+        AuditAction: string;
+        /** @description ok, refused, failed or challenged. */
+        AuditOutcome: string;
+        /** @description An agent's GUID, a session's id or a host. */
+        AuditTarget: string;
+        /** @description What stands in any text of a record, in letters of either case. */
+        AuditText: string;
         /** @description The agent's id. */
         GUID: components["schemas"]["AgentID"];
         /** @description A name of the host, as in a policy. */
@@ -1573,7 +1897,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The pools and the hosts, each in the order of the policy. */
+            /** @description The pools and the workstations, each in the order of the policy, then other hosts with a session of the caller's, by name. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1947,6 +2271,111 @@ export interface operations {
             default: components["responses"]["Refused"];
         };
     };
+    overview: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The overview. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "version": "0.2.0",
+                     *       "lastReportAt": "2026-11-22T17:03:21Z",
+                     *       "hosts": {
+                     *         "total": 41,
+                     *         "drained": 2,
+                     *         "silent": 1,
+                     *         "starting": 0,
+                     *         "offline": 0,
+                     *         "ready": 38
+                     *       },
+                     *       "sessions": {
+                     *         "total": 27,
+                     *         "connected": 19
+                     *       },
+                     *       "agents": {
+                     *         "pending": 1,
+                     *         "registered": 41,
+                     *         "revoked": 0,
+                     *         "conflicts": 0
+                     *       },
+                     *       "policyProblems": 0,
+                     *       "busiestPool": {
+                     *         "id": "GPU pool",
+                     *         "hosts": 8,
+                     *         "used": 6,
+                     *         "free": 2
+                     *       },
+                     *       "history": {
+                     *         "begin": "2026-11-21T17:15:00Z",
+                     *         "stepSeconds": 900,
+                     *         "points": [
+                     *           null,
+                     *           {
+                     *             "total": 24,
+                     *             "connected": 17
+                     *           }
+                     *         ]
+                     *       },
+                     *       "ca": {
+                     *         "fingerprint": "41:BE:07",
+                     *         "endsAt": "2036-11-20T08:00:00Z"
+                     *       },
+                     *       "certificates": [],
+                     *       "licences": [
+                     *         {
+                     *           "serverId": "ws2",
+                     *           "product": "dcv",
+                     *           "endsAt": "2026-11-26T00:00:00Z"
+                     *         }
+                     *       ],
+                     *       "attention": [
+                     *         {
+                     *           "kind": "licence-ends",
+                     *           "severity": "critical",
+                     *           "text": "ws2: the licence of dcv ends on 2026-11-26.",
+                     *           "since": null,
+                     *           "serverId": "ws2",
+                     *           "guid": "9f8c7d6e-1b2a-4c3d-8e4f-0a1b2c3d4e5f",
+                     *           "acts": [
+                     *             "open"
+                     *           ]
+                     *         },
+                     *         {
+                     *           "kind": "agent-pending",
+                     *           "severity": "warning",
+                     *           "text": "Agent \"cad-14\" asks to join.",
+                     *           "since": "2026-11-22T16:58:02Z",
+                     *           "serverId": "cad-14",
+                     *           "guid": "0a1b2c3d-4e5f-4061-8273-94a5b6c7d8e9",
+                     *           "fingerprint": "9F:3A:C2",
+                     *           "acts": [
+                     *             "approve",
+                     *             "deny"
+                     *           ]
+                     *         }
+                     *       ],
+                     *       "attentionTotal": 2
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Overview"];
+                };
+            };
+            304: components["responses"]["NotModified"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            default: components["responses"]["Refused"];
+        };
+    };
     agents: {
         parameters: {
             query?: {
@@ -2158,6 +2587,53 @@ export interface operations {
             default: components["responses"]["Refused"];
         };
     };
+    serverHistory: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A name of the host, as in a policy. */
+                server: components["parameters"]["Server"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The last hour. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "serverId": "ws1.lab.example",
+                     *       "begin": "2026-11-22T16:04:00Z",
+                     *       "stepSeconds": 60,
+                     *       "samples": [
+                     *         null,
+                     *         {
+                     *           "cpu": 12.5,
+                     *           "memory": 41.2,
+                     *           "gpu": 3,
+                     *           "gpuMemory": 7.5,
+                     *           "load": 0.31,
+                     *           "sessions": 1,
+                     *           "connections": 1
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["HostHistory"];
+                };
+            };
+            304: components["responses"]["NotModified"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            default: components["responses"]["Refused"];
+        };
+    };
     drainServer: {
         parameters: {
             query?: never;
@@ -2248,14 +2724,19 @@ export interface operations {
                 /** @description Only earlier records; `next` of the page before. */
                 before?: string;
                 /** @description Only these and later records. */
-                since?: string;
+                since?: components["parameters"]["AuditSince"];
                 /** @description About how many; records of one moment stay together. */
                 limit?: number;
                 /** @description A user name or an agent's GUID. */
-                actor?: string;
-                action?: string;
+                actor?: components["parameters"]["AuditActor"];
+                /** @description An action, or, with a dot at its end, all that begin so. */
+                action?: components["parameters"]["AuditAction"];
+                /** @description ok, refused, failed or challenged. */
+                outcome?: components["parameters"]["AuditOutcome"];
                 /** @description An agent's GUID, a session's id or a host. */
-                target?: string;
+                target?: components["parameters"]["AuditTarget"];
+                /** @description What stands in any text of a record, in letters of either case. */
+                text?: components["parameters"]["AuditText"];
             };
             header?: never;
             path?: never;
@@ -2279,6 +2760,49 @@ export interface operations {
             default: components["responses"]["Refused"];
         };
     };
+    auditExport: {
+        parameters: {
+            query: {
+                format: "jsonl" | "csv";
+                /** @description Only earlier records. */
+                before?: string;
+                /** @description Only these and later records. */
+                since?: components["parameters"]["AuditSince"];
+                /** @description A user name or an agent's GUID. */
+                actor?: components["parameters"]["AuditActor"];
+                /** @description An action, or, with a dot at its end, all that begin so. */
+                action?: components["parameters"]["AuditAction"];
+                /** @description ok, refused, failed or challenged. */
+                outcome?: components["parameters"]["AuditOutcome"];
+                /** @description An agent's GUID, a session's id or a host. */
+                target?: components["parameters"]["AuditTarget"];
+                /** @description What stands in any text of a record, in letters of either case. */
+                text?: components["parameters"]["AuditText"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description An AuditRecord a line; or CSV (RFC 4180) whose first line names the columns: time, action, outcome, role, actor, address, requestId, target, reason, old, new, count. */
+            200: {
+                headers: {
+                    "Content-Disposition"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": unknown;
+                    "text/csv": unknown;
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            default: components["responses"]["Refused"];
+        };
+    };
     policy: {
         parameters: {
             query?: never;
@@ -2288,15 +2812,57 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The mistakes that do not keep the rest from counting, up to 1,000. */
+            /** @description The policy of this moment. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "problems": [],
+                     *       "entries": [
+                     *         {
+                     *           "kind": "user",
+                     *           "name": "alice",
+                     *           "file": "users.json",
+                     *           "line": 2,
+                     *           "hosts": 1,
+                     *           "pools": [
+                     *             "cad"
+                     *           ]
+                     *         },
+                     *         {
+                     *           "kind": "group",
+                     *           "name": "admins",
+                     *           "file": "groups.json",
+                     *           "line": 2,
+                     *           "admin": true,
+                     *           "hosts": 0
+                     *         }
+                     *       ],
+                     *       "pools": [
+                     *         {
+                     *           "id": "cad",
+                     *           "file": "pools.json",
+                     *           "line": 2,
+                     *           "hosts": [
+                     *             "ws1",
+                     *             "ws2"
+                     *           ],
+                     *           "total": 2,
+                     *           "strategy": "pack",
+                     *           "require": [
+                     *             "gpu"
+                     *           ]
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["PolicyResponse"];
                 };
             };
+            304: components["responses"]["NotModified"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             default: components["responses"]["Refused"];
@@ -2327,6 +2893,56 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    policyReach: {
+        parameters: {
+            query?: {
+                /** @description A name of a host; it need not be registered. */
+                server?: string;
+                /** @description The id of a pool. */
+                pool?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Who reaches it by the policy of this moment. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "name": "ws1",
+                     *       "serverId": "ws1.lab.example",
+                     *       "by": [
+                     *         {
+                     *           "kind": "user",
+                     *           "name": "alice",
+                     *           "from": "user \"alice\" (users.json:2)"
+                     *         },
+                     *         {
+                     *           "kind": "group",
+                     *           "name": "cad",
+                     *           "from": "pool \"gpu\" (pools.json:4), of group \"cad\" (groups.json:2)"
+                     *         }
+                     *       ],
+                     *       "any": []
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PolicyReach"];
+                };
+            };
+            304: components["responses"]["NotModified"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
             default: components["responses"]["Refused"];
         };
     };
