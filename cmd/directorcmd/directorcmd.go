@@ -136,7 +136,7 @@ func command(o Options) *cobra.Command {
 	root.PersistentFlags().BoolVar(&s.lenient, "lenient", false, "unknown keys in the configuration are warnings, not errors")
 	root.Flags().StringVar(&writeConfig, "write-config", "", "write a commented default configuration to `file` and end")
 	older.declare(root)
-	root.AddCommand(s.agents(), s.auth(), s.backup(), s.ca(), s.doctor(), s.explain(), s.policy(), s.restore())
+	root.AddCommand(s.agents(), s.audit(), s.auth(), s.backup(), s.ca(), s.doctor(), s.explain(), s.policy(), s.restore())
 	cmdline.Manual(root, "/etc/dcvix-director/dcvix-director.conf\tconfiguration", "/etc/dcvix-director/policydb/\twho may use what: users.json, pools.json, groups.json",
 		defaultDataDir()+"/\tkeys, certificates, register of agents, audit")
 	return root
