@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -28,12 +29,14 @@ import (
 type debian struct {
 	t        *testing.T
 	root     string
-	packages string // folder 1 has the first version, folder 2 the next
+	packages string   // folder 1 has the first version, folder 2 the next
+	host     string   // its name
+	enter    []string // what a command line has before it, to be in another network
 }
 
 func newDebian(t *testing.T) *debian {
 	t.Helper()
-	d := &debian{t: t, packages: os.Getenv("DCVIX_PACKAGES"), root: filepath.Join(t.TempDir(), "root")}
+	d := &debian{t: t, packages: os.Getenv("DCVIX_PACKAGES"), root: filepath.Join(t.TempDir(), "root"), host: "debian"}
 	if d.packages == "" {
 		t.Skip("\"make test-packages\" runs this one, as root")
 	}
@@ -46,8 +49,8 @@ func (d *debian) path(name string) string { return filepath.Join(d.root, name) }
 
 // words are the command line for something inside. Its /proc is gone with it.
 func (d *debian) words(command ...string) []string {
-	const inside = `mount -t proc proc "$0/proc" && exec chroot "$0" "$@"`
-	return append([]string{"unshare", "--mount", "sh", "-c", inside, d.root}, command...)
+	const inside = `hostname "$1" && mount -t proc proc "$0/proc" && shift && exec chroot "$0" "$@"`
+	return slices.Concat(d.enter, []string{"unshare", "--mount", "--uts", "sh", "-c", inside, d.root, d.host}, command)
 }
 
 func (d *debian) command(words ...string) *exec.Cmd {
