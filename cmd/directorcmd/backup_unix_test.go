@@ -228,8 +228,10 @@ func TestAKillDuringARestorationLeavesTheOldDirectorOrTheNewOne(t *testing.T) {
 		}))
 		path := filepath.Join(dir, filepath.Base(first))
 		restore := process(t, "restore", file, "--replace", "--passphrase-file", secret, "--conf", path)
-		restore.Args = append([]string{"strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=" + call,
-			"-e", fmt.Sprintf("inject=%s:signal=SIGKILL:when=%d", call, n), restore.Path}, restore.Args[1:]...)
+		restore.Args = append([]string{
+			"strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=" + call,
+			"-e", fmt.Sprintf("inject=%s:signal=SIGKILL:when=%d", call, n), restore.Path,
+		}, restore.Args[1:]...)
 		restore.Env = append(restore.Env, "DIRECTOR_PROCESS="+oneThread)
 		restore.Path, _ = exec.LookPath("strace")
 		out, err := restore.CombinedOutput()

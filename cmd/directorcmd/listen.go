@@ -55,7 +55,7 @@ func inherited(name string) (net.Listener, error) {
 	}
 	switch found := sockets[name]; {
 	case len(found) == 0:
-		return nil, nil //nolint:nilnil // there is none, and that is no error
+		return nil, nil // there is none, and that is no error
 	case len(found) > 1 || found[0].Addr().Network() != "tcp":
 		return nil, fmt.Errorf("%s has to have one ListenStream= with a port: it has %d, or one of another kind", name, len(found))
 	default:

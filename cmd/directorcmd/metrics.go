@@ -45,7 +45,7 @@ func checkListen(value string) error {
 // open listens for Prometheus. It returns nil when nobody shall.
 func (m *metricsConfig) open(ctx context.Context) (net.Listener, error) {
 	if m.listen == "" {
-		return nil, nil //nolint:nilnil // nobody shall
+		return nil, nil // nobody shall
 	}
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", m.listen)
 	if err != nil {

@@ -104,8 +104,10 @@ func (d *debian) start(calls string, groups string, environ ...string) (*running
 	if groups != "" {
 		group = "--groups=" + groups
 	}
-	words := d.words(append([]string{"sh", "-c", `echo $$ >"$0"; exec "$@"`, pidFile, "setpriv", "--reuid=" + user, "--regid=" + d.setting("dcvix-director.service", "Group"), group, "--no-new-privs", "--bounding-set=-all", "--inh-caps=-all",
-		"sh", "-c", "umask " + d.setting("dcvix-director.service", "UMask") + `; exec "$@"`, "sh"},
+	words := d.words(append([]string{
+		"sh", "-c", `echo $$ >"$0"; exec "$@"`, pidFile, "setpriv", "--reuid=" + user, "--regid=" + d.setting("dcvix-director.service", "Group"), group, "--no-new-privs", "--bounding-set=-all", "--inh-caps=-all",
+		"sh", "-c", "umask " + d.setting("dcvix-director.service", "UMask") + `; exec "$@"`, "sh",
+	},
 		strings.Fields(d.setting("dcvix-director.service", "ExecStart"))...)...)
 	if calls != "" {
 		words = append([]string{"strace", "-f", "--seccomp-bpf", "-o", calls}, words...)
