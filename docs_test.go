@@ -101,15 +101,16 @@ func metricTable(t *testing.T) string {
 	director.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodGet, dcvix.PathHealth, nil))
 	families, err := reg.Gather()
 	require.NoError(t, err)
-	rows := "\n| metric | kind | labels | what |\n|---|---|---|---|\n"
+	var rows strings.Builder
+	rows.WriteString("\n| metric | kind | labels | what |\n|---|---|---|---|\n")
 	for _, f := range families {
 		var labels []string
 		for _, l := range f.GetMetric()[0].GetLabel() {
 			labels = append(labels, "`"+l.GetName()+"`")
 		}
-		rows += fmt.Sprintf("| `%s` | %s | %s | %s |\n", f.GetName(), strings.ToLower(f.GetType().String()), strings.Join(labels, ", "), f.GetHelp())
+		fmt.Fprintf(&rows, "| `%s` | %s | %s | %s |\n", f.GetName(), strings.ToLower(f.GetType().String()), strings.Join(labels, ", "), f.GetHelp())
 	}
-	return rows + "\n"
+	return rows.String() + "\n"
 }
 
 // TestTheProofsExist looks for every test that docs/security.md names.

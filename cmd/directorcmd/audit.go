@@ -33,7 +33,7 @@ func (s *shell) auditVerify() *cobra.Command {
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			path := ""
+			var path string
 			if len(args) == 1 {
 				path = args[0]
 			} else {

@@ -4,7 +4,6 @@ package directorcmd_test
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -12,6 +11,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -61,19 +61,19 @@ func TestABackupOfADirectorAtWorkIsTheSameDirectorElsewhere(t *testing.T) {
 	done(t, old, "agents", "approve", string(guidOf(t, old, "ws1")))
 	agents, authority := done(t, old, "agents", "list", "--json"), done(t, old, "ca", "fingerprint")
 
-	ctx, stop := context.WithCancel(t.Context())
+	var over atomic.Bool
 	var work sync.WaitGroup
 	for range 3 { // each leaves a line of the audit
 		work.Go(func() {
 			c := person(t, old, address)
-			for ctx.Err() == nil {
+			for !over.Load() {
 				assert.NoError(t, c.Login(t.Context(), dcvix.LoginRequest{UserID: "alice", Password: password}))
 			}
 		})
 	}
 	file := filepath.Join(t.TempDir(), "backup")
 	told := done(t, old, "backup", file, "--passphrase-file", passphraseFile(t, passphrase))
-	stop()
+	over.Store(true)
 	work.Wait()
 	assert.Contains(t, told, file+" has the director of ")
 	info, err := os.Stat(file)

@@ -3,7 +3,6 @@ package directorcmd
 import (
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"slices"
 	"sync"
@@ -103,7 +102,7 @@ func (d *doctor) checkBackend(ctx context.Context) []diagnosis.Finding {
 	const check = "logins"
 	ctx, cancel := context.WithTimeout(ctx, d.limit)
 	defer cancel()
-	backend, err := d.prepare(ctx, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	backend, err := d.prepare(ctx, slog.New(slog.DiscardHandler))
 	if err == nil {
 		err = auth.CheckHealth(ctx, backend)
 	}

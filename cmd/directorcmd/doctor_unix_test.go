@@ -25,7 +25,7 @@ import (
 // freePort returns a port that nobody has for the moment.
 func freePort(t *testing.T) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it is closed at once
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer func() { _ = l.Close() }()
 	return l.Addr().(*net.TCPAddr).Port
@@ -170,7 +170,7 @@ func TestEachTroubleOfADirectorIsFoundAndItsRemedySaid(t *testing.T) {
 		"a director that does not run": {level: diagnosis.Problem, check: "director", want: []string{"It does not run", "systemctl start"}},
 		"a port that another program has": {
 			spoil: func(t *testing.T, path string) {
-				l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // of the test
+				l, err := net.Listen("tcp", "127.0.0.1:0")
 				require.NoError(t, err)
 				t.Cleanup(func() { _ = l.Close() })
 				change(t, path, "director_port = ", fmt.Sprintf("director_port = %d\n#", l.Addr().(*net.TCPAddr).Port))

@@ -1,7 +1,6 @@
 package directorcmd_test
 
 import (
-	"context"
 	"net"
 	"net/http"
 	"os"
@@ -53,12 +52,12 @@ func TestNoRequestIsLostWhileTheDirectorRestartsOnASocketOfSystemd(t *testing.T)
 	assert.Contains(t, r.said(), "director_host and director_port are not used")
 	roots := trusting(t, path)
 
-	ctx, stop := context.WithCancel(t.Context())
+	var over atomic.Bool
 	var asked, answered atomic.Int64
 	var people sync.WaitGroup
 	for range 4 {
 		people.Go(func() {
-			for ctx.Err() == nil {
+			for !over.Load() {
 				transport := &http.Transport{TLSClientConfig: roots} // a connection each: they are what a restart could lose
 				req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://"+address+dcvix.PathHealth, nil)
 				assert.NoError(t, err)
@@ -80,7 +79,7 @@ func TestNoRequestIsLostWhileTheDirectorRestartsOnASocketOfSystemd(t *testing.T)
 	}
 	before := answered.Load()
 	require.Eventually(t, func() bool { return answered.Load() > before+10 }, 60*time.Second, time.Millisecond)
-	stop()
+	over.Store(true)
 	people.Wait()
 	assert.Equal(t, asked.Load(), answered.Load())
 	t.Logf("%d requests over 3 restarts", asked.Load())

@@ -19,13 +19,16 @@ import (
 	"github.com/dcvix/dcvix/cmd/internal/diagnosis"
 )
 
-// What checks come to is the same for every program.
 type (
+	// Finding is [diagnosis.Finding]: what one check came to.
 	Finding = diagnosis.Finding
-	Level   = diagnosis.Level
-	Report  = diagnosis.Report
+	// Level is [diagnosis.Level]: how bad a finding is.
+	Level = diagnosis.Level
+	// Report is [diagnosis.Report]: the outcome of an examination.
+	Report = diagnosis.Report
 )
 
+// The levels, the worst first.
 const (
 	Problem = diagnosis.Problem
 	Warning = diagnosis.Warning
