@@ -25,6 +25,15 @@ export default defineConfig(
   },
   {
     files: ["e2e/*.mjs"],
-    languageOptions: { globals: { process: "readonly", URL: "readonly" } },
+    languageOptions: {
+      globals: {
+        process: "readonly",
+        URL: "readonly",
+        setTimeout: "readonly",
+        document: "readonly",
+        window: "readonly",
+        fetch: "readonly",
+      },
+    },
   },
 );

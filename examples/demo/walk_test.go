@@ -213,7 +213,7 @@ func TestTheWalk(t *testing.T) {
 	require.Error(t, wrong.Run())
 	assert.Equal(t, 3, wrong.ProcessState.ExitCode())
 
-	t.Run("Pages", func(t *testing.T) { walkPages(t, d) })
+	t.Run("Pages", func(t *testing.T) { walkBrowser(t, dir, "walk.test.mjs", "DCVIX_E2E_URL="+d.portal()) })
 
 	d.stop(syscall.SIGINT)
 	d.secretsAreNotLogged()
@@ -224,6 +224,10 @@ func TestTheWalk(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "ws1", strings.TrimSpace(string(out)))
 	again.stop(syscall.SIGKILL)
+
+	t.Run("Portal", func(t *testing.T) { newLab(t, dir, bin).walk("portal.test.mjs") })
+
+	t.Run("Console", func(t *testing.T) { newLab(t, dir, bin).walk("console.test.mjs") })
 }
 
 // A lockedBuffer takes what a process says while a test reads it.
@@ -266,9 +270,10 @@ func (d *demo) secretsAreNotLogged() {
 	}
 }
 
-// walkPages lets a real browser go the same way through the web pages, and makes
-// the pictures of the documentation.
-func walkPages(t *testing.T, d *demo) {
+// walkBrowser lets a real browser go through one file of walks through the web
+// pages, and makes the pictures of the documentation.
+func walkBrowser(t *testing.T, dir, file string, env ...string) {
+	t.Helper()
 	ui, err := filepath.Abs("../../directorapi/ui")
 	require.NoError(t, err)
 	for what, path := range map[string]string{"playwright-core": filepath.Join(ui, "node_modules", "playwright-core"), "chromium": chromium()} {
@@ -284,16 +289,19 @@ func walkPages(t *testing.T, d *demo) {
 	if os.Getenv("DCVIX_IMAGES") == "" { // "make images" keeps them
 		images = t.TempDir()
 	}
-	_, err = os.ReadFile(filepath.Join(ui, "e2e", "walk.test.mjs")) // so that the cache of test results notices a change
-	require.NoError(t, err)
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	for _, name := range []string{"browser.mjs", file} { // so that the cache of test results notices a change
+		_, err = os.ReadFile(filepath.Join(ui, "e2e", name))
+		require.NoError(t, err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 12*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, nodeBinary(), "--test", "e2e/walk.test.mjs")
+	cmd := exec.CommandContext(ctx, nodeBinary(), "--test", "e2e/"+file)
 	cmd.Dir = ui
 	cmd.Env = append(os.Environ(),
-		"CHROMIUM="+chromium(), "DCVIX_E2E_URL="+d.portal(), "DCVIX_E2E_SERVER=ws1", "DCVIX_E2E_IMAGES="+images,
-		"DCVIX_E2E_USER=alice", "DCVIX_E2E_PASSWORD="+d.password("alice"),
-		"DCVIX_E2E_ADMIN=admin", "DCVIX_E2E_ADMIN_PASSWORD="+d.password("admin"))
+		"CHROMIUM="+chromium(), "DCVIX_E2E_SERVER=ws1", "DCVIX_E2E_IMAGES="+images,
+		"DCVIX_E2E_USER=alice", "DCVIX_E2E_PASSWORD="+password(t, dir, "alice"),
+		"DCVIX_E2E_ADMIN=admin", "DCVIX_E2E_ADMIN_PASSWORD="+password(t, dir, "admin"))
+	cmd.Env = append(cmd.Env, env...)
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	shots, err := filepath.Glob(filepath.Join(images, "*.png"))
@@ -319,10 +327,10 @@ func nodeBinary() string {
 	return "node"
 }
 
-func (d *demo) password(user string) string {
-	d.t.Helper()
-	data, err := os.ReadFile(filepath.Join(d.dir, user+".password"))
-	require.NoError(d.t, err)
+func password(t *testing.T, dir, user string) string {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(dir, user+".password"))
+	require.NoError(t, err)
 	return strings.TrimSpace(string(data))
 }
 

@@ -1,4 +1,10 @@
+import { HashRouter } from "react-router";
+
 import { mount } from "./app/mount";
 import { Portal } from "./app/Portal";
 
-mount(<Portal />);
+mount(
+  <HashRouter>
+    <Portal />
+  </HashRouter>,
+);

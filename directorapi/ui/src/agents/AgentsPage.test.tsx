@@ -23,7 +23,7 @@ test("without an agent it says how to start one", async () => {
   new TestDirector();
   show(<AgentsPage />);
   expect(
-    await screen.findByText(/director_host = director\.test\s+systemctl restart dcvix-agent/),
+    await screen.findByText(/director_host = director\.test.*systemctl restart dcvix-agent/s),
   ).toBeVisible();
 });
 
@@ -53,7 +53,7 @@ test("an approved agent moves to the list", async () => {
   await hands.click(await screen.findByRole("button", { name: "Approve" }));
 
   expect(await screen.findByText("No agent waits for approval.")).toBeVisible();
-  expect(screen.getByRole("cell", { name: "cad-14" })).toBeVisible();
+  expect(screen.getByRole("link", { name: "cad-14" })).toBeVisible();
   expect(await director.bodies(`POST /v1/admin/agents/${pending.guid}/approve`)).toEqual([{}]);
 });
 
@@ -106,9 +106,8 @@ test("shows another key under the same id and the wish for another name", async 
     agents: [{ ...pending, conflict: true }, agent({ hostname: "ws1", requested_hostname: "ws-one" })],
   });
   show(<AgentsPage />);
-  expect(await screen.findByText(/Somebody else asked under the same id/)).toBeVisible();
+  expect(await screen.findByRole("alert")).toHaveTextContent(/Somebody else asked under the same id/);
   expect(screen.getByText("wants to be called ws-one")).toBeVisible();
-  expect(screen.getByRole("button", { name: "Accept the name" })).toBeVisible();
 });
 
 test("shows which agents a host left behind that asks anew", async () => {
@@ -128,4 +127,58 @@ test("a hostile host name stays text", async () => {
   expect(await screen.findByText(`${hostname} asks to join`)).toBeVisible();
   expect(screen.getByText("<b>1</b>")).toBeVisible();
   expect(document.querySelector("img")).toBeNull();
+});
+
+test("a new name is accepted from the panel of its agent", async () => {
+  const renamed = agent({ hostname: "ws1", requested_hostname: "ws-one" });
+  const director = new TestDirector({ agents: [renamed] });
+  const hands = show(<AgentsPage />);
+  await hands.click(await screen.findByRole("link", { name: "ws1" }));
+  const panel = await screen.findByRole("dialog", { name: "ws1" });
+  expect(within(panel).getByText(`SHA256 ${renamed.fingerprint}`)).toBeVisible();
+  await hands.click(within(panel).getByRole("button", { name: "Accept the name" }));
+  await waitFor(async () => {
+    expect(await director.bodies(`POST /v1/admin/agents/${renamed.guid}/approve`)).toEqual([{}]);
+  });
+});
+
+test("many are approved at once, but only those that were compared", async () => {
+  const second = { ...pending, guid: "6a1e2f0c-0000-4000-8000-000000000004", hostname: "cad-15" };
+  const third = { ...pending, guid: "6a1e2f0c-0000-4000-8000-000000000005", hostname: "cad-16" };
+  const director = new TestDirector({ agents: [pending, second, third] });
+  director.answers["POST /v1/admin/agents/approve"] = () => {
+    director.agents = [{ ...pending, state: "registered" }, second, third];
+    return Response.json({
+      results: [
+        { guid: pending.guid, status: 200 },
+        { guid: third.guid, status: 409, detail: "cad-16 is held by AA:BB." },
+      ],
+    });
+  };
+  const hands = show(<AgentsPage />);
+  expect(await screen.findByRole("button", { name: "Approve the compared" })).toBeDisabled();
+  await hands.click(screen.getByLabelText("The key of cad-14 is compared"));
+  await hands.click(screen.getByLabelText("The key of cad-16 is compared"));
+  await hands.click(screen.getByRole("button", { name: "Approve the 2 compared" }));
+  expect(await screen.findByText("1 agent not approved: cad-16 is held by AA:BB.")).toBeVisible();
+  expect(await director.bodies("POST /v1/admin/agents/approve")).toEqual([
+    { guids: [pending.guid, third.guid] },
+  ]);
+});
+
+test("a denied agent may be let to ask again", async () => {
+  const denial = {
+    guid: pending.guid,
+    fingerprint: pending.fingerprint,
+    denied_at: new Date().toISOString(),
+  };
+  const director = new TestDirector();
+  director.answers["GET /v1/admin/denials"] = () => Response.json([denial]);
+  director.answers[`DELETE /v1/admin/denials/${pending.guid}`] = () => new Response(null);
+  const hands = show(<AgentsPage />);
+  await hands.click(await screen.findByText("1 agent denied within a day"));
+  await hands.click(screen.getByRole("button", { name: "Let it ask again" }));
+  await waitFor(async () => {
+    expect(await director.bodies("DELETE /v1/admin/denials")).toHaveLength(1);
+  });
 });

@@ -1,48 +1,103 @@
-import { Alert, Code, Skeleton, Stack, Text, Title } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
+import { useMemo } from "react";
 
 import type { Agent } from "../api/client";
-import { ErrorNote } from "../parts/ErrorNote";
-import { AgentsTable } from "./AgentsTable";
+import { FilterChoice, Filters, FilterText, matches } from "../app/Filters";
+import { ListState } from "../app/ListState";
+import { Page } from "../app/Page";
+import { useView, type View } from "../app/useView";
+import { StateWord } from "../parts/StateWord";
+import { useNow } from "../parts/clock";
+import { DataTable } from "../table/DataTable";
+import { parseSort, writeSort } from "../table/sort";
+import { AgentPanel } from "./AgentPanel";
+import { agentColumns } from "./columns";
+import { Denials } from "./Denials";
+import { JoinSteps } from "./JoinSteps";
 import { PendingAgents } from "./PendingAgents";
 import { agentsQuery } from "./queries";
+import { decidedStates } from "./state";
 
 /** AgentsPage shows who asks to join, and below it who has. */
 export function AgentsPage() {
   const agents = useQuery(agentsQuery);
+  const view = useView();
+  const open = view.get("open");
   return (
-    <Stack>
-      <Title order={1} size="h3">
-        Agents
-      </Title>
-      <ErrorNote title="Cannot list the agents" error={agents.error} />
-      {agents.isPending && <Skeleton height={180} aria-label="Loading the agents" />}
-      {agents.data?.length === 0 && <NoAgents />}
-      {agents.data && agents.data.length > 0 && <Agents agents={agents.data} />}
-    </Stack>
+    <Page title="Agents">
+      <ListState of="agents" query={agents} empty={<JoinSteps title="No agent has asked to join yet" />}>
+        {(all) => <Agents all={all} view={view} />}
+      </ListState>
+      <Denials />
+      <AgentPanel
+        guid={agents.isPending ? "" : open}
+        agent={agents.data?.find(({ guid }) => guid === open)}
+        onClose={() => {
+          view.set({ open: "" });
+        }}
+      />
+    </Page>
   );
 }
 
-function Agents({ agents }: { agents: Agent[] }) {
-  const byName = agents.toSorted(
-    (a, b) => a.hostname.localeCompare(b.hostname) || a.guid.localeCompare(b.guid),
-  );
+function Agents({ all, view }: { all: readonly Agent[]; view: View }) {
+  const pending = all
+    .filter(({ state }) => state === "pending")
+    .toSorted((a, b) => a.hostname.localeCompare(b.hostname) || a.guid.localeCompare(b.guid));
+  const decided = all.length - pending.length;
   return (
     <>
-      <PendingAgents agents={byName.filter(({ state }) => state === "pending")} />
-      <AgentsTable agents={byName.filter(({ state }) => state !== "pending")} />
+      {pending.length > 0 ? (
+        <PendingAgents agents={pending} />
+      ) : (
+        <StateWord tone="ready">No agent waits for approval.</StateWord>
+      )}
+      {decided > 0 && <Decided all={all} view={view} />}
     </>
   );
 }
 
-function NoAgents() {
+function Decided({ all, view }: { all: readonly Agent[]; view: View }) {
+  const now = useNow(5_000);
+  const [filter, state] = [view.get("filter"), view.get("state")];
+  const rows = useMemo(
+    () =>
+      all.filter(
+        (agent) =>
+          agent.state !== "pending" &&
+          (state === "" || agent.state === state) &&
+          matches(
+            filter,
+            agent.hostname,
+            agent.guid,
+            agent.fingerprint,
+            ...agent.tags,
+            ...(agent.aliases ?? []),
+          ),
+      ),
+    [all, filter, state],
+  );
+  const columns = useMemo(() => agentColumns(now), [now]);
   return (
-    <Alert color="gray" title="No agent has asked to join yet">
-      <Text size="sm" mb="xs">
-        On each host that runs DCV, install the agent, name this director in the section [agent] of
-        dcvix-agent.conf and start it. It then asks here to be let in.
-      </Text>
-      <Code block>{`director_host = ${window.location.hostname}\nsystemctl restart dcvix-agent`}</Code>
-    </Alert>
+    <>
+      <Filters>
+        <FilterText view={view} label="Filter by name, key or id" />
+        <FilterChoice view={view} name="state" label="Any state" choices={decidedStates} />
+      </Filters>
+      <DataTable
+        label="Agents"
+        noun="agent"
+        rows={rows}
+        columns={columns}
+        keyOf={({ guid }) => guid}
+        nameOf={({ hostname }) => hostname}
+        href={({ guid }) => view.href({ open: guid })}
+        sort={parseSort(view.get("sort"), { column: "name", down: false })}
+        onSort={(sort) => {
+          view.set({ sort: writeSort(sort) });
+        }}
+        empty="No agent is like that. Change the filter to see the others."
+      />
+    </>
   );
 }

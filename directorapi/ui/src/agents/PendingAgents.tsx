@@ -1,90 +1,78 @@
-import { Button, Card, Group, Stack, Text, Title } from "@mantine/core";
+import { Button, Group, Stack, Text } from "@mantine/core";
+import { useState } from "react";
 
 import type { Agent } from "../api/client";
-import { ApiError } from "../api/errors";
-import { ConfirmButton } from "../parts/ConfirmButton";
 import { ErrorNote } from "../parts/ErrorNote";
 import { MoreRows } from "../parts/MoreRows";
-import { StateWord } from "../parts/StateWord";
-import { useNow } from "../parts/useNow";
+import { useNow } from "../parts/clock";
 import { useShown } from "../parts/useShown";
-import { ago, exact } from "../parts/words";
-import { useApprove, useDecide } from "./queries";
+import { count } from "../parts/words";
+import { PendingAgent } from "./PendingAgent";
+import { useApproveMany } from "./queries";
 
 /** PendingAgents are those that ask to join: what needs an admin. */
 export function PendingAgents({ agents }: { agents: Agent[] }) {
   const now = useNow();
-  const { shown, hidden, more } = useShown(agents);
-  if (agents.length === 0) return <StateWord tone="ready">No agent waits for approval.</StateWord>;
+  const { shown, hidden, more } = useShown(agents, 50);
+  const [compared, setCompared] = useState<ReadonlySet<string>>(new Set());
+  const chosen = agents.filter(({ guid }) => compared.has(guid));
   return (
-    <Stack gap="xs" component="section" aria-label="Waiting for approval">
+    <Stack gap="xs" component="section" aria-label="Waiting for approval" className="pending">
+      <Group gap="sm" mih={30}>
+        <Text size="sm" fw={600}>
+          {count(agents.length, "agent")} {agents.length === 1 ? "asks" : "ask"} to join. Compare each key
+          with what the agent printed on its host.
+        </Text>
+        {agents.length > 1 && <ApproveChosen chosen={chosen} />}
+      </Group>
       {shown.map((agent) => (
-        <PendingAgent key={agent.guid} agent={agent} now={now} />
+        <PendingAgent
+          key={agent.guid}
+          agent={agent}
+          now={now}
+          {...(agents.length > 1
+            ? {
+                compared: compared.has(agent.guid),
+                onCompared: (is: boolean) => {
+                  setCompared((old) => withKey(old, agent.guid, is));
+                },
+              }
+            : {})}
+        />
       ))}
       <MoreRows hidden={hidden} onMore={more} />
     </Stack>
   );
 }
 
-function PendingAgent({ agent, now }: { agent: Agent; now: number }) {
-  const approve = useApprove(agent);
-  const replace = useApprove(agent, true);
-  const deny = useDecide(agent, "deny");
-  const taken = approve.error instanceof ApiError && approve.error.status === 409;
+function ApproveChosen({ chosen }: { chosen: readonly Agent[] }) {
+  const approve = useApproveMany();
+  const refused = approve.data?.results.filter(({ status }) => status !== 200) ?? [];
   return (
-    <Card component="article" withBorder padding="sm" aria-label={agent.hostname}>
-      <Stack gap="xs">
-        <Group justify="space-between" align="flex-start">
-          <Stack gap={2}>
-            <Title order={2} size="h5" className="name">
-              {agent.hostname} asks to join
-            </Title>
-            <Text size="sm" c="dimmed" title={exact(agent.created_at)}>
-              First asked {ago(agent.created_at, now)}. Compare the key with what the agent printed on its
-              host:
-            </Text>
-            <span className="fingerprint">SHA256 {agent.fingerprint}</span>
-          </Stack>
-          <Group gap="xs">
-            <Button
-              size="compact-sm"
-              loading={approve.isPending}
-              onClick={() => {
-                approve.mutate();
-              }}
-            >
-              Approve
-            </Button>
-            <ConfirmButton
-              label="Deny"
-              question={`Deny ${agent.hostname}? Its agent is not let in and cannot ask again for 24 hours.`}
-              confirm="Deny it"
-              action={deny}
-            />
-          </Group>
-        </Group>
-        {agent.conflict && (
-          <StateWord tone="attention">
-            Somebody else asked under the same id with another key. Check the host before you approve.
-          </StateWord>
-        )}
-        {agent.orphaned_by && (
-          <StateWord tone="attention">
-            Its host asks anew under another id: this request is left over.
-          </StateWord>
-        )}
-        <ErrorNote title={`${agent.hostname} was not approved`} error={approve.error} />
-        {taken && (
-          <Group>
-            <ConfirmButton
-              label="Approve this one and revoke the other"
-              question={`Let this agent be ${agent.hostname} from now on? The agent that has the name now is revoked, and its desktops can no longer be opened.`}
-              confirm="Replace it"
-              action={replace}
-            />
-          </Group>
-        )}
-      </Stack>
-    </Card>
+    <>
+      <Button
+        size="compact-sm"
+        disabled={chosen.length === 0}
+        loading={approve.isPending}
+        onClick={() => {
+          approve.mutate(chosen.map(({ guid }) => guid));
+        }}
+      >
+        Approve the {chosen.length === 0 ? "compared" : `${String(chosen.length)} compared`}
+      </Button>
+      <ErrorNote title="They were not approved" error={approve.error} />
+      {refused.length > 0 && (
+        <Text size="sm" role="alert" c="red">
+          {count(refused.length, "agent")} not approved: {refused[0]?.detail}
+        </Text>
+      )}
+    </>
   );
+}
+
+function withKey(keys: ReadonlySet<string>, key: string, is: boolean): ReadonlySet<string> {
+  const next = new Set(keys);
+  if (is) next.add(key);
+  else next.delete(key);
+  return next;
 }

@@ -1,8 +1,10 @@
-import type { Query } from "@tanstack/react-query";
+import { streamState } from "../live/state";
 
-import { isLoggedOut } from "./errors";
+// The stream of events tells of what changes; a line that went dead unnoticed
+// tells of nothing.
+const beneathTheStream = 60_000;
 
-/** poll asks again every so many milliseconds, but not on behalf of nobody. */
-export function poll(every: number): (query: Pick<Query, "state">) => number | false {
-  return (query) => (isLoggedOut(query.state.error) ? false : every);
+/** poll asks again every so many milliseconds while no stream of events tells of changes. */
+export function poll(every: number): () => number {
+  return () => (streamState() === "live" ? Math.max(every, beneathTheStream) : every);
 }

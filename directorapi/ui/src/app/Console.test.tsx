@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 
 import { LoginGate } from "../login/LoginGate";
 import { agent, problem, TestDirector } from "../test/director";
-import { show } from "../test/show";
+import { showRouted } from "../test/show";
 import { Console } from "./Console";
 
 function page() {
@@ -18,14 +18,14 @@ function page() {
 
 test("counts on the rail how many agents wait", async () => {
   new TestDirector({ agents: [agent({ state: "pending" }), agent()] });
-  show(page());
+  showRouted(page());
   expect(await screen.findByLabelText("1 waiting")).toBeVisible();
 });
 
 test("asks somebody who is no admin to log in as one, at the admins' login", async () => {
   const director = new TestDirector();
   director.answers["GET /v1/admin/agents"] = () => problem(403, "forbidden", "Only admins may see agents.");
-  const hands = show(page());
+  const hands = showRouted(page());
 
   await hands.type(await screen.findByLabelText("User"), "root");
   director.answers = {};

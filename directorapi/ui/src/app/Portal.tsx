@@ -1,4 +1,4 @@
-import { Container, Group, Text, Title } from "@mantine/core";
+import { Container, Group, Text } from "@mantine/core";
 
 import { DesktopsPage } from "../desktops/DesktopsPage";
 import { LoginGate } from "../login/LoginGate";
@@ -17,9 +17,6 @@ export function Portal() {
         <UserBar realm="user" />
       </header>
       <Container component="main" size="lg" py="xl">
-        <Title order={1} size="h3" mb="md">
-          My desktops
-        </Title>
         <DesktopsPage />
       </Container>
     </LoginGate>

@@ -1,18 +1,17 @@
-import { useQueryClient } from "@tanstack/react-query";
-import { useCallback, useSyncExternalStore } from "react";
+import { useStreamState } from "../live/state";
+import { useAway } from "../live/useAway";
 
-import { UnreachableError } from "../api/errors";
-
-/** ReachBanner says so while the director cannot be reached. What was shown stays. */
+/**
+ * ReachBanner says so while the director does not answer, or while changes are
+ * only asked for instead of told. What was shown stays.
+ */
 export function ReachBanner() {
-  const cache = useQueryClient().getQueryCache();
-  const away = useSyncExternalStore(
-    useCallback((changed) => cache.subscribe(changed), [cache]),
-    () => cache.getAll().some((query) => query.state.fetchFailureReason instanceof UnreachableError),
-  );
+  const away = useAway();
+  const lost = useStreamState() === "lost";
   return (
     <div role="status" className="reach">
-      {away && <p>The director cannot be reached. What you see may be old; trying again …</p>}
+      {away && <p>The director does not answer; trying again … What you see may be old.</p>}
+      {!away && lost && <p className="quiet">Live updates cannot be had: changes show a few seconds late.</p>}
     </div>
   );
 }

@@ -11,6 +11,11 @@ export function UserBar({ realm }: { realm: Realm }) {
   const logout = useLogout();
   return (
     <Group gap="xs" wrap="nowrap">
+      {realm === "admin" && (
+        <Button component="a" href="../" variant="subtle" color="gray" size="compact-sm">
+          My desktops
+        </Button>
+      )}
       {login.data?.user && (
         <Text size="sm" fw={500} truncate maw={220} title={login.data.user}>
           {login.data.user}

@@ -1,4 +1,6 @@
-import "@mantine/core/styles.css";
+import "@mantine/core/styles/baseline.layer.css";
+import "@mantine/core/styles/default-css-variables.layer.css";
+import "@mantine/core/styles/global.layer.css";
 import "./app.css";
 
 import { MantineProvider } from "@mantine/core";
@@ -6,6 +8,7 @@ import { QueryClientProvider } from "@tanstack/react-query";
 import { type ReactNode, StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 
+import { KeyLayer } from "../keys/KeyLayer";
 import { newQueryClient } from "./queryClient";
 import { ReachBanner } from "./ReachBanner";
 import { cssVariables, theme } from "./theme";
@@ -19,7 +22,7 @@ export function mount(page: ReactNode): void {
       <MantineProvider theme={theme} cssVariablesResolver={cssVariables} defaultColorScheme="auto">
         <QueryClientProvider client={newQueryClient()}>
           <ReachBanner />
-          {page}
+          <KeyLayer>{page}</KeyLayer>
         </QueryClientProvider>
       </MantineProvider>
     </StrictMode>,

@@ -1,7 +1,8 @@
-import { MutationCache, QueryCache, QueryClient } from "@tanstack/react-query";
+import { QueryClient } from "@tanstack/react-query";
 
-import { isLoggedOut, UnreachableError } from "../api/errors";
-import { endLogin } from "../login/state";
+import { watchLogin } from "../api/client";
+import { UnreachableError } from "../api/errors";
+import { loginWatch } from "../login/state";
 
 /**
  * newQueryClient returns the keeper of all that comes from the director. It
@@ -9,20 +10,18 @@ import { endLogin } from "../login/state";
  * 401 in the middle of work into a request to log in again.
  */
 export function newQueryClient(): QueryClient {
-  const noteEnd = (error: Error) => {
-    if (isLoggedOut(error)) endLogin(client);
-  };
-  const client: QueryClient = new QueryClient({
-    queryCache: new QueryCache({ onError: noteEnd }),
-    mutationCache: new MutationCache({ onError: noteEnd }),
+  const client = new QueryClient({
     defaultOptions: {
       queries: {
         networkMode: "always", // the browser's idea of being online says nothing about the director
         retry: (_failures, error) => error instanceof UnreachableError,
         retryDelay: (failures) => Math.min(500 * 2 ** failures, 5_000),
+        refetchOnWindowFocus: false, // the stream of events says what is old
+        refetchOnReconnect: false,
       },
       mutations: { networkMode: "always" },
     },
   });
+  watchLogin(loginWatch(client));
   return client;
 }

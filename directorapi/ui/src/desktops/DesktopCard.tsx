@@ -1,124 +1,145 @@
-import { Button, Card, Group, SegmentedControl, Stack, Text, Title } from "@mantine/core";
+import { Button, Card, Group, Stack, Text, Title } from "@mantine/core";
 import { useState } from "react";
 
 import type { Session, SessionType } from "../api/client";
+import { ApiError } from "../api/errors";
+import { useAway } from "../live/useAway";
+import { useNow } from "../parts/clock";
 import { ErrorNote } from "../parts/ErrorNote";
-import { StateWord } from "../parts/StateWord";
 import { recall, remember } from "../parts/storage";
-import { useNow } from "../parts/useNow";
-import { SessionState } from "../sessions/SessionState";
-import { CloseButton } from "./CloseButton";
+import { count } from "../parts/words";
+import { CardState } from "./CardState";
 import { ConnectRow } from "./ConnectRow";
-import type { Desktop } from "./desktops";
-import { useOpenDesktop } from "./queries";
+import { DesktopMenu } from "./DesktopMenu";
+import { type Desktop, isOffered, keyOf, sessionOf, typeOf } from "./desktops";
+import { type Opened, useOpenDesktop } from "./queries";
+import type { Way } from "./ways";
 
 interface CardProps {
   desktop: Desktop;
-  listedAt: number; // when its sessions were listed, milliseconds since the epoch
+  listedAt: number; // when the director said so, milliseconds since the epoch
   focused: boolean; // its primary act takes the focus when it appears
 }
 
-/** DesktopCard is one name: what runs there, and the one act that leads to it. */
-export function DesktopCard({ desktop: { name, sessions }, listedAt, focused }: CardProps) {
+/** DesktopCard is a host or a pool: how it is in words, and the one act that leads to it. */
+export function DesktopCard({ desktop, listedAt, focused }: CardProps) {
   const open = useOpenDesktop();
   const now = useNow(10_000);
-  const [type, setType] = useState<SessionType>(() =>
-    recall(`type.${name}`) === "virtual" ? "virtual" : "console",
-  );
-  const [session, ...others] = sessions;
+  const [chosen, setChosen] = useState<SessionType>();
+  const type = typeOf(desktop, chosen, recall(`type.${keyOf(desktop)}`));
+  const session = sessionOf(desktop, type);
+  const opened = stillThere(open.data, desktop, listedAt, now);
 
-  const connection = open.data;
-  const gone =
-    connection && listedAt > connection.readyAt && !sessions.some(({ id }) => id === connection.sessionId);
-  const ready = connection && !gone && now < connection.expiresAt ? connection : undefined;
-
+  const go = (way?: Way) => {
+    open.mutate({ desktop, type, ...(way ? { way } : {}) });
+  };
+  const choose = (type: SessionType) => {
+    setChosen(type);
+    remember(`type.${keyOf(desktop)}`, type);
+    open.reset();
+  };
   return (
-    <Card component="section" withBorder padding="md" mih={172} aria-label={name}>
-      <Stack gap="sm" flex={1} justify="space-between">
-        <Stack gap={6}>
-          <Heading name={name} session={session} />
-          <State session={session} step={open.isPending ? open.step : ""} now={now} />
-          {others.map((other) => (
-            <Group key={other.id} justify="space-between" wrap="nowrap">
-              <SessionState session={other} now={now} mine />
-              <CloseButton session={other} server={name} />
-            </Group>
-          ))}
-          {!session && !ready && (
-            <TypeChoice name={name} type={type} onChange={setType} disabled={open.isPending} />
-          )}
-          {!open.isPending && <ErrorNote title={`${name} cannot be opened`} error={open.error} />}
-        </Stack>
-        {ready ? (
-          <ConnectRow connection={ready} />
-        ) : (
-          <Group>
-            <Button
-              size="sm"
-              autoFocus={focused}
-              loading={open.isPending}
-              disabled={session?.status === "creating" || session?.status === "closing"}
-              onClick={() => {
-                open.mutate({ server: name, type: session?.type ?? type });
-              }}
-            >
-              {session ? "Resume" : "Open"}
-            </Button>
-          </Group>
+    <Card component="section" withBorder padding="md" className="desktop" aria-label={desktop.name}>
+      <Stack gap="xs" flex={1}>
+        <Heading desktop={desktop} type={type} />
+        <CardState desktop={desktop} session={session} step={open.isPending ? open.step : undefined} />
+        {!open.isPending && (
+          <ErrorNote
+            title={`${desktop.name} cannot be opened`}
+            error={open.error}
+            next={nextOf(open.error)}
+          />
         )}
+        <Group mt="auto" gap={6} justify="space-between" wrap="nowrap" align="flex-end">
+          {opened ? (
+            <ConnectRow connection={opened.connection} />
+          ) : (
+            <Act
+              desktop={desktop}
+              session={session}
+              type={type}
+              focused={focused}
+              busy={open.isPending}
+              onGo={go}
+            />
+          )}
+          <DesktopMenu
+            desktop={desktop}
+            type={type}
+            session={session}
+            busy={open.isPending}
+            onType={choose}
+            onGo={go}
+          />
+        </Group>
       </Stack>
     </Card>
   );
 }
 
-function Heading({ name, session }: { name: string; session: Session | undefined }) {
+// What was opened can be entered until its key ends or its session is gone.
+function stillThere(opened: Opened | undefined, desktop: Desktop, listedAt: number, now: number) {
+  if (!opened || now >= opened.connection.expiresAt) return undefined;
+  const listed = desktop.sessions.some(({ id }) => id === opened.session);
+  const isListing = desktop.state !== "named"; // a host that was only named lists nothing
+  return isListing && listedAt > opened.at && !listed ? undefined : opened;
+}
+
+// What the director's sentence cannot know: that a name was typed here.
+function nextOf(error: Error | null): string {
+  return error instanceof ApiError && error.code === "not-found"
+    ? "Check the name, or ask your administrator whether the host is registered."
+    : "";
+}
+
+function Heading({ desktop, type }: { desktop: Desktop; type: SessionType }) {
+  const aside =
+    desktop.kind === "pool"
+      ? `${String(desktop.free)} of ${count(desktop.hosts, "host")} free`
+      : desktop.sessions.length > 0 || type === "virtual"
+        ? type
+        : ""; // a console is what everybody expects
   return (
-    <Group justify="space-between" align="flex-start" wrap="nowrap">
+    <Group justify="space-between" align="baseline" wrap="nowrap">
       <Title order={2} size="h4" className="name">
-        {name}
+        {desktop.name}
       </Title>
-      {session && (
-        <Group gap={4} wrap="nowrap" mr={-8}>
-          <Text size="sm" c="dimmed">
-            {session.type}
-          </Text>
-          <CloseButton session={session} server={name} />
-        </Group>
-      )}
+      <Text size="sm" c="dimmed" className="aside">
+        {aside}
+      </Text>
     </Group>
   );
 }
 
-interface Choice {
-  name: string;
+interface ActProps {
+  desktop: Desktop;
+  session: Session | undefined;
   type: SessionType;
-  onChange: (type: SessionType) => void;
-  disabled: boolean;
+  focused: boolean;
+  busy: boolean;
+  onGo: () => void;
 }
 
-function TypeChoice({ name, type, onChange, disabled }: Choice) {
+// A button that cannot be pressed just now keeps the focus, so that who waits with
+// a finger on Enter is not thrown out.
+function Act({ desktop, session, type, focused, busy, onGo }: ActProps) {
+  const away = useAway();
+  const passing = session?.status === "creating" || session?.status === "closing";
+  const rests = away || passing || !isOffered(desktop, type);
   return (
-    <SegmentedControl
-      size="xs"
-      transitionDuration={120}
-      aria-label={`Kind of session on ${name}`}
-      data={["console", "virtual"]}
-      value={type}
-      disabled={disabled}
-      onChange={(chosen) => {
-        onChange(chosen);
-        remember(`type.${name}`, chosen);
+    <Button
+      size="sm"
+      autoFocus={focused}
+      loading={busy}
+      className="act"
+      variant={rests ? "default" : "filled"}
+      aria-disabled={rests}
+      {...(rests ? { "data-disabled": true } : {})}
+      onClick={() => {
+        if (!rests) onGo();
       }}
-    />
-  );
-}
-
-function State({ session, step, now }: { session: Session | undefined; step: string; now: number }) {
-  return (
-    <div aria-live="polite">
-      {step !== "" && <StateWord tone="working">{step}</StateWord>}
-      {step === "" && session && <SessionState session={session} now={now} mine />}
-      {step === "" && !session && <StateWord tone="off">No session</StateWord>}
-    </div>
+    >
+      {session ? "Resume" : desktop.kind === "pool" ? "Open a desktop" : "Open"}
+    </Button>
   );
 }

@@ -1,74 +1,117 @@
-import { Alert, SimpleGrid, Skeleton, Stack, Text } from "@mantine/core";
+import { Alert, Group, SimpleGrid, Skeleton, Stack, Text, Title } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 
-import type { Session } from "../api/client";
+import type { DesktopsResponse } from "../api/client";
+import { arrows } from "../keys/arrows";
+import { useKeys } from "../keys/keys";
 import { ErrorNote } from "../parts/ErrorNote";
 import { MoreRows } from "../parts/MoreRows";
+import { SearchBox } from "../parts/SearchBox";
+import { useFilter } from "../parts/useFilter";
 import { useShown } from "../parts/useShown";
 import { CustomCard } from "./CustomCard";
 import { DesktopCard } from "./DesktopCard";
-import { allowCustom, desktopsOf } from "./desktops";
-import { myServersQuery, mySessionsQuery } from "./queries";
+import { type Desktop, keyOf, named } from "./desktops";
+import { myDesktopsQuery } from "./queries";
 
 const columns = { base: 1, sm: 2, lg: 3 };
+const moveAmongCards = arrows("button.act, .ways a, .ways button");
 
-/** DesktopsPage shows a card for each desktop that the caller may ask for. */
+/** DesktopsPage shows a card for each desktop that the caller may open. */
 export function DesktopsPage() {
-  const servers = useQuery(myServersQuery);
-  const sessions = useQuery(mySessionsQuery);
-
-  if (servers.data && sessions.data) {
-    return (
-      <Stack>
-        <ErrorNote title="This list may be old" error={servers.error ?? sessions.error} />
-        <Desktops servers={servers.data} sessions={sessions.data} listedAt={sessions.dataUpdatedAt} />
-      </Stack>
-    );
-  }
-  if (servers.isError || sessions.isError) {
-    return <ErrorNote title="Cannot list your desktops" error={servers.error ?? sessions.error} />;
-  }
+  const [search, setSearch] = useFilter("q");
+  const desktops = useQuery(myDesktopsQuery);
   return (
-    <SimpleGrid cols={columns} aria-label="Loading your desktops" aria-busy="true">
-      <Skeleton height={152} />
-      <Skeleton height={152} />
+    <Stack>
+      <Group justify="space-between">
+        <Title order={1} size="h3">
+          My desktops
+        </Title>
+        <SearchBox label="Search your desktops" value={search} onChange={setSearch} />
+      </Group>
+      {desktops.data ? (
+        <>
+          <ErrorNote title="This list may be old" error={desktops.error} />
+          <Desktops listed={desktops.data} listedAt={desktops.dataUpdatedAt} search={search} />
+        </>
+      ) : desktops.isError ? (
+        <ErrorNote title="Cannot list your desktops" error={desktops.error} />
+      ) : (
+        <Loading />
+      )}
+    </Stack>
+  );
+}
+
+function Loading() {
+  return (
+    <SimpleGrid cols={columns} role="status" aria-label="Loading your desktops" aria-busy="true">
+      <Skeleton className="desktop" />
+      <Skeleton className="desktop" />
+      <Skeleton className="desktop" />
     </SimpleGrid>
   );
 }
 
 interface Listed {
-  servers: string[];
-  sessions: Session[];
-  listedAt: number; // when the sessions were listed, milliseconds since the epoch
+  listed: DesktopsResponse;
+  listedAt: number; // milliseconds since the epoch
+  search: string;
 }
 
-function Desktops({ servers, sessions, listedAt }: Listed) {
-  const [named, setNamed] = useState<string[]>([]);
-  const desktops = desktopsOf(servers.concat(named), sessions);
-  const { shown, hidden, more } = useShown(desktops);
-  const custom = servers.includes(allowCustom);
-  if (desktops.length === 0 && !custom) return <NoDesktops />;
+function Desktops({ listed, listedAt, search }: Listed) {
+  const [hosts, setHosts] = useState<string[]>([]);
+  useKeys([
+    { keys: "ArrowLeft ArrowRight ArrowUp ArrowDown", does: "Move between the desktops" },
+    { keys: "Enter", does: "Open or resume the desktop" },
+  ]);
+  const all = withNamed(listed.desktops, hosts);
+  const found = all.filter((desktop) => matches(desktop, search));
+  const { shown, hidden, more } = useShown(found);
+  if (all.length === 0 && !listed.custom) return <NoDesktops />;
 
-  const first = desktops.find((desktop) => desktop.sessions.length > 0) ?? desktops[0];
-  const name = (host: string) => {
-    setNamed((old) => (desktops.some((desktop) => desktop.name === host) ? old : [...old, host]));
-  };
+  const first = all.find(({ sessions }) => sessions.length > 0) ?? all[0];
   return (
     <>
-      <SimpleGrid cols={columns} style={{ alignItems: "start" }}>
+      {found.length === 0 && search !== "" && (
+        <Text role="status">No desktop of yours has “{search}” in its name.</Text>
+      )}
+      <SimpleGrid cols={columns} onKeyDown={moveAmongCards}>
         {shown.map((desktop) => (
           <DesktopCard
-            key={desktop.name}
+            key={keyOf(desktop)}
             desktop={desktop}
             listedAt={listedAt}
-            focused={desktop === first || named.includes(desktop.name)}
+            focused={search === "" && (desktop === first || hosts.includes(desktop.name))}
           />
         ))}
-        {custom && <CustomCard focused={first === undefined} onChoose={name} />}
+        {listed.custom && search === "" && (
+          <CustomCard
+            focused={first === undefined}
+            onChoose={(host) => {
+              setHosts((old) => (old.includes(host) ? old : [...old, host]));
+            }}
+          />
+        )}
       </SimpleGrid>
       <MoreRows hidden={hidden} onMore={more} />
     </>
+  );
+}
+
+// A host that was named gives way to the same one when the director lists it.
+function withNamed(listed: readonly Desktop[], hosts: readonly string[]): Desktop[] {
+  const known = new Set(
+    listed.flatMap(({ name, serverId }) => [name.toLowerCase(), serverId?.toLowerCase()]),
+  );
+  return [...listed, ...hosts.filter((host) => !known.has(host)).map(named)];
+}
+
+function matches({ name, serverId = "", sessions }: Desktop, search: string): boolean {
+  const word = search.trim().toLowerCase();
+  return [name, serverId, ...sessions.map(({ server_id = "" }) => server_id)].some((text) =>
+    text.toLowerCase().includes(word),
   );
 }
 

@@ -8,7 +8,6 @@ const plain: Connection = {
   path: "/",
   sessionId: "dcvix_1",
   token: "v4.local.abc-_",
-  readyAt: 0,
   expiresAt: Infinity,
 };
 

@@ -5,8 +5,7 @@ export interface Connection {
   path: string; // of DCV's web pages on that host
   sessionId: string;
   token: string;
-  readyAt: number; // milliseconds since the epoch
-  expiresAt: number; // the same; Infinity when the director does not say
+  expiresAt: number; // milliseconds since the epoch; Infinity when the director does not say
 }
 
 /** viewerURL opens the session in the native DCV viewer. */

@@ -1,67 +1,39 @@
 import { expect, test } from "vitest";
 
-import { session } from "../test/director";
-import { desktopsOf } from "./desktops";
+import { desktop, session } from "../test/director";
+import { isOffered, keyOf, named, sessionOf, typeOf } from "./desktops";
 
-const on = (server: string, id = server) => session({ id, server_id: server });
-const shape = (names: string[], hosts: string[]) =>
-  desktopsOf(
-    names,
-    hosts.map((name) => on(name)),
-  ).map(({ name, sessions }) => [name, sessions.map(({ id }) => id)]);
+const console_ = session({ id: "c" });
+const virtual = session({ id: "v", type: "virtual" });
 
-test.each([
-  {
-    name: "keeps the order of the policy",
-    names: ["b", "a"],
-    hosts: ["a"],
-    want: [
-      ["b", []],
-      ["a", ["a"]],
-    ],
-  },
-  {
-    name: "finds a host by its first label",
-    names: ["ws1"],
-    hosts: ["ws1.lab"],
-    want: [["ws1", ["ws1.lab"]]],
-  },
-  {
-    name: "finds a short name under a long one",
-    names: ["ws1.lab"],
-    hosts: ["ws1"],
-    want: [["ws1.lab", ["ws1"]]],
-  },
-  { name: "ignores case", names: ["WS1"], hosts: ["ws1"], want: [["WS1", ["ws1"]]] },
-  {
-    name: "tells two domains apart",
-    names: ["ws1.a"],
-    hosts: ["ws1.b"],
-    want: [
-      ["ws1.a", []],
-      ["ws1.b", ["ws1.b"]],
-    ],
-  },
-  {
-    name: "prefers the whole name",
-    names: ["ws1", "ws1.a"],
-    hosts: ["ws1.a"],
-    want: [
-      ["ws1", []],
-      ["ws1.a", ["ws1.a"]],
-    ],
-  },
-  { name: "shows what runs outside of the policy", names: [], hosts: ["x"], want: [["x", ["x"]]] },
-  { name: "does not show the word for any host", names: ["ALLOW_CUSTOM"], hosts: [], want: [] },
-])("$name", ({ names, hosts, want }) => {
-  expect(shape(names, hosts)).toEqual(want);
+test("the primary act is about the oldest session of its type", () => {
+  const old = session({ id: "old", "creation-time": "2026-11-22T08:00:00Z" });
+  const given = [console_, virtual, old];
+  expect(sessionOf(desktop({ sessions: given }), "console")).toBe(old);
+  expect(given[0]).toBe(console_);
 });
 
-test("puts the oldest session first and does not change the list it was given", () => {
-  const given = [
-    session({ id: "new", "creation-time": "2026-11-22T10:00:00Z" }),
-    session({ id: "old", "creation-time": "2026-11-22T09:00:00Z" }),
-  ];
-  expect(desktopsOf(["ws1"], given)[0]?.sessions.map(({ id }) => id)).toEqual(["old", "new"]);
-  expect(given[0]?.id).toBe("new");
+test.each([
+  { name: "what was chosen", chosen: "console", sessions: [virtual], before: "virtual", want: "console" },
+  { name: "what runs", chosen: undefined, sessions: [virtual], before: "console", want: "virtual" },
+  { name: "what was chosen before", chosen: undefined, sessions: [], before: "virtual", want: "virtual" },
+  { name: "a console", chosen: undefined, sessions: [], before: "", want: "console" },
+  { name: "no type that does not exist", chosen: undefined, sessions: [], before: "x", want: "console" },
+] as const)("the type is $name", ({ chosen, sessions, before, want }) => {
+  expect(typeOf(desktop({ sessions: [...sessions] }), chosen, before)).toBe(want);
+});
+
+test("the type is what can be had, even if another was chosen before", () => {
+  expect(typeOf(desktop({ types: ["virtual"] }), undefined, "console")).toBe("virtual");
+  expect(typeOf(desktop({ types: [] }), undefined, "virtual")).toBe("virtual");
+});
+
+test("what runs is offered where nothing new is", () => {
+  const full = desktop({ types: [], sessions: [console_] });
+  expect([isOffered(full, "console"), isOffered(full, "virtual")]).toEqual([true, false]);
+});
+
+test("a pool and a host of one name are two, and case makes no difference", () => {
+  expect(keyOf({ kind: "pool", name: "GPU" })).not.toBe(keyOf({ kind: "host", name: "gpu" }));
+  expect(keyOf({ kind: "host", name: "WS1" })).toBe(keyOf(named("ws1")));
 });

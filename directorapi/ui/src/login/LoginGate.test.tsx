@@ -39,6 +39,7 @@ test("shows the director's sentence as it is when a login is refused, and keeps 
 
   expect(await screen.findByText("The user name, the password or the code is wrong.")).toBeVisible();
   expect(await user()).toHaveValue("alice");
+  expect(password()).toHaveFocus();
   expect(screen.getByText(/request req-7, status 401/)).toBeInTheDocument();
 });
 
@@ -140,6 +141,23 @@ test("an admin's second step is the admin's login again", async () => {
   expect(await director.bodies("POST /v1/user/login")).toEqual([]);
 });
 
+test("a login that takes long says what it may wait for", async () => {
+  let go: (response: Response) => void = () => undefined;
+  new TestDirector({
+    loggedIn: false,
+    answers: { "POST /v1/user/login": () => new Promise((resolve) => (go = resolve)) },
+  });
+  const hands = show(<Portal />);
+  await hands.type(await user(), "alice");
+  await hands.type(password(), "wonder{Enter}");
+  expect(screen.queryByText(/confirm it there/)).toBeNull();
+  expect(await screen.findByText(/If your phone shows a message/, {}, { timeout: 10_000 })).toBeVisible();
+  go(Response.json({}));
+  await waitFor(() => {
+    expect(screen.queryByText(/confirm it there/)).toBeNull();
+  });
+}, 20_000);
+
 test("starts again from the second question", async () => {
   new TestDirector({
     loggedIn: false,
@@ -178,6 +196,44 @@ test("a login that ends in the middle of work asks for the password and keeps wh
   expect((await director.bodies("POST /v1/user/login")).at(-1)).toMatchObject({ userID: "alice" });
 });
 
+test("what was refused because the login had ended is done after the next one, once", async () => {
+  const director = new TestDirector({ loggedIn: false, servers: ["ws1"] });
+  const hands = show(<Portal />);
+  await hands.type(await user(), "alice");
+  await hands.type(password(), "wonder{Enter}");
+  const open = await screen.findByRole("button", { name: "Open" });
+
+  director.loggedIn = false;
+  await hands.click(open);
+  await hands.type(await screen.findByLabelText("Password"), "wrong{Enter}");
+  await screen.findByText("The user name, the password or the code is wrong.");
+  expect(director.sessions).toHaveLength(0);
+  await hands.clear(password());
+  await hands.type(password(), "wonder{Enter}");
+
+  expect(await screen.findByRole("link", { name: "Browser" })).toBeVisible();
+  expect(director.sessions).toHaveLength(1);
+  expect(await director.bodies("POST /v1/user/sessions")).toHaveLength(2); // the refused and the good one
+});
+
+test("who logs in as somebody else gets nothing of what was asked before", async () => {
+  const director = new TestDirector({ loggedIn: false, servers: ["ws1"] });
+  const hands = show(<Portal />);
+  await hands.type(await user(), "alice");
+  await hands.type(password(), "wonder{Enter}");
+  const open = await screen.findByRole("button", { name: "Open" });
+
+  director.loggedIn = false;
+  await hands.click(open);
+  await hands.click(await screen.findByRole("button", { name: "Log in as somebody else" }));
+  await hands.type(await user(), "root");
+  await hands.type(password(), "toor{Enter}");
+
+  await screen.findByRole("region", { name: "ws1" });
+  expect(await director.bodies("POST /v1/user/sessions")).toHaveLength(1);
+  expect(director.sessions).toHaveLength(0);
+});
+
 test("logs out and forgets who was there", async () => {
   const director = new TestDirector({ servers: ["ws1"] });
   localStorage.setItem("dcvix.user", "alice");
@@ -194,9 +250,9 @@ test("says that the director cannot be reached, tries again and goes on by itsel
   const director = new TestDirector({ away: true, servers: ["ws1"] });
   show(<Portal />);
 
-  expect(await screen.findByText(/The director cannot be reached/)).toBeVisible();
+  expect(await screen.findByText(/The director does not answer/)).toBeVisible();
   director.away = false;
 
   expect(await screen.findByRole("region", { name: "ws1" }, { timeout: 3_000 })).toBeVisible();
-  expect(screen.queryByText(/The director cannot be reached/)).toBeNull();
+  expect(screen.queryByText(/The director does not answer/)).toBeNull();
 });

@@ -1,7 +1,9 @@
-import { Anchor, Center, Loader, Modal, Paper, Stack, Text, Title } from "@mantine/core";
+import { Anchor, Center, Loader, Paper, Stack, Text, Title } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 
+import { Live } from "../live/Live";
+import { Dialog } from "../parts/Dialog";
 import { ErrorNote } from "../parts/ErrorNote";
 import { Mark } from "../parts/Mark";
 import { LoginForm } from "./LoginForm";
@@ -28,6 +30,7 @@ export function LoginGate({ realm, children }: { realm: Realm; children: ReactNo
   return (
     <>
       {children}
+      {login.data.state === "in" && <Live />}
       {login.data.state === "ended" && <LoginAgain realm={realm} user={login.data.user} />}
     </>
   );
@@ -59,17 +62,7 @@ function LoginPage({ realm }: { realm: Realm }) {
 function LoginAgain({ realm, user }: { realm: Realm; user: string }) {
   const logout = useLogout();
   return (
-    <Modal
-      opened
-      onClose={() => undefined}
-      withCloseButton={false}
-      closeOnEscape={false}
-      closeOnClickOutside={false}
-      title="Your login has ended"
-      zIndex={300}
-      centered
-      size="sm"
-    >
+    <Dialog opened title="Your login has ended" size="sm" zIndex={300}>
       <Stack>
         <LoginForm realm={realm} user={user} />
         <Anchor
@@ -83,6 +76,6 @@ function LoginAgain({ realm, user }: { realm: Realm; user: string }) {
           Log in as somebody else
         </Anchor>
       </Stack>
-    </Modal>
+    </Dialog>
   );
 }

@@ -1,6 +1,6 @@
 import { queryOptions, type QueryClient } from "@tanstack/react-query";
 
-import { answer, api } from "../api/client";
+import { answer, loginApi, type LoginWatch } from "../api/client";
 import { ApiError } from "../api/errors";
 import { forget, recall, remember } from "../parts/storage";
 
@@ -11,6 +11,7 @@ export type Realm = "user" | "admin";
 export interface Login {
   state: "in" | "ended" | "out";
   user: string; // as typed at the last login; "" when this browser does not remember
+  number: number; // of the login on this page, growing; 0 for one that was there before the page
 }
 
 const root = "login";
@@ -19,7 +20,7 @@ const stateKey = [root, "state"];
 /** loginOptionsQuery asks what a login form should ask for. */
 export const loginOptionsQuery = queryOptions({
   queryKey: [root, "options"],
-  queryFn: ({ signal }) => answer(api.GET("/v1/user/login", { signal })),
+  queryFn: ({ signal }) => answer(loginApi.GET("/v1/user/login", { signal })),
   staleTime: Infinity,
 });
 
@@ -31,7 +32,7 @@ export function loginQuery(realm: Realm) {
       const state = (await isAccepted(realm, signal)) ? "in" : "out";
       // So that the form does not grow a field while somebody types.
       if (state === "out") await client.query({ ...loginOptionsQuery, retry: false }).catch(() => undefined);
-      return { state, user: recall("user") };
+      return { state, user: recall("user"), number: 0 };
     },
     staleTime: Infinity,
     gcTime: Infinity,
@@ -40,9 +41,9 @@ export function loginQuery(realm: Realm) {
 
 async function isAccepted(realm: Realm, signal: AbortSignal): Promise<boolean> {
   try {
-    await answer(api.GET("/v1/auth-health", { signal }));
+    await answer(loginApi.GET("/v1/auth-health", { signal }));
     if (realm === "admin") {
-      await answer(api.GET("/v1/admin/agents", { signal, params: { query: { state: "pending" } } }));
+      await answer(loginApi.GET("/v1/admin/agents", { signal, params: { query: { state: "pending" } } }));
     }
     return true;
   } catch (error) {
@@ -54,21 +55,56 @@ async function isAccepted(realm: Realm, signal: AbortSignal): Promise<boolean> {
 /** beginLogin notes who has logged in and asks again for what was refused before. */
 export async function beginLogin(client: QueryClient, user: string): Promise<void> {
   remember("user", user);
-  client.setQueriesData<Login>({ queryKey: stateKey }, { state: "in", user });
+  change(client, ({ number }) => ({ state: "in", user, number: number + 1 }));
   await client.invalidateQueries({ predicate: (query) => query.queryKey[0] !== root });
-}
-
-/** endLogin notes that the login ran out. The page stays as it is. */
-export function endLogin(client: QueryClient): void {
-  client.setQueriesData<Login>({ queryKey: stateKey }, (login) =>
-    login?.state === "in" ? { ...login, state: "ended" } : login,
-  );
 }
 
 /** leave forgets who has worked here and everything that was shown. */
 export async function leave(client: QueryClient): Promise<void> {
   forget("user");
   await client.query({ ...loginOptionsQuery, retry: false }).catch(() => undefined);
-  client.setQueriesData<Login>({ queryKey: stateKey }, { state: "out", user: "" });
+  change(client, ({ number }) => ({ state: "out", user: "", number }));
   client.removeQueries({ predicate: (query) => query.queryKey[0] !== root });
+}
+
+/**
+ * loginWatch turns the first refusal in the middle of work into the question for
+ * the password, and lets the refused calls wait for its answer. The page stays
+ * as it is meanwhile.
+ */
+export function loginWatch(client: QueryClient): LoginWatch {
+  return {
+    number: () => current(client)?.number ?? 0,
+    next: (after, signal) => {
+      change(client, (login) =>
+        login.state === "in" && login.number === after ? { ...login, state: "ended" } : login,
+      );
+      return loginAfter(client, after, signal);
+    },
+  };
+}
+
+function loginAfter(client: QueryClient, after: number, signal: AbortSignal): Promise<boolean> {
+  return new Promise((resolve) => {
+    const look = () => {
+      const login = current(client);
+      if (signal.aborted || login?.state !== "ended") done(login !== undefined && login.number > after);
+    };
+    const stop = client.getQueryCache().subscribe(look);
+    const done = (again: boolean) => {
+      stop();
+      signal.removeEventListener("abort", look);
+      resolve(again && !signal.aborted);
+    };
+    signal.addEventListener("abort", look);
+    look();
+  });
+}
+
+function current(client: QueryClient): Login | undefined {
+  return client.getQueriesData<Login>({ queryKey: stateKey }).find(([, login]) => login)?.[1];
+}
+
+function change(client: QueryClient, to: (login: Login) => Login): void {
+  client.setQueriesData<Login>({ queryKey: stateKey }, (login) => login && to(login));
 }

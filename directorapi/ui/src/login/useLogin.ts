@@ -1,6 +1,6 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 
-import { answer, api } from "../api/client";
+import { answer, loginApi } from "../api/client";
 import type { components } from "../api/schema.gen";
 import { beginLogin, leave, type Realm } from "./state";
 
@@ -12,7 +12,9 @@ export function useLogin(realm: Realm) {
   return useMutation({
     mutationFn: (body: Credentials) =>
       answer(
-        realm === "admin" ? api.POST("/v1/admin/login", { body }) : api.POST("/v1/user/login", { body }),
+        realm === "admin"
+          ? loginApi.POST("/v1/admin/login", { body })
+          : loginApi.POST("/v1/user/login", { body }),
       ),
     onSuccess: (_empty, { userID }) => beginLogin(client, userID),
   });
@@ -22,7 +24,7 @@ export function useLogin(realm: Realm) {
 export function useLogout() {
   const client = useQueryClient();
   return useMutation({
-    mutationFn: () => answer(api.POST("/v1/logout", { parseAs: "text" })),
+    mutationFn: () => answer(loginApi.POST("/v1/logout", { parseAs: "text" })),
     onSuccess: () => leave(client),
   });
 }

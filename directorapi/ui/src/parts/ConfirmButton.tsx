@@ -1,18 +1,19 @@
-import { Button, Group, Modal, Stack, Text } from "@mantine/core";
+import { Button } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import type { UseMutationResult } from "@tanstack/react-query";
 
-import { ErrorNote } from "./ErrorNote";
+import { ConfirmDialog } from "./ConfirmDialog";
 
 interface Confirmation {
   label: string; // of the button that asks
   question: string; // names what will end
   confirm: string; // of the button that does it
   action: UseMutationResult<unknown, Error, void>;
+  tab?: 0 | -1; // in a list only the row that has the focus is reached by Tab
 }
 
 /** ConfirmButton is an act that ends something: it asks once before it is done. */
-export function ConfirmButton({ label, question, confirm, action }: Confirmation) {
+export function ConfirmButton({ label, tab = 0, ...dialog }: Confirmation) {
   const [opened, { open, close }] = useDisclosure(false);
   return (
     <>
@@ -20,33 +21,15 @@ export function ConfirmButton({ label, question, confirm, action }: Confirmation
         variant="subtle"
         color="red"
         size="compact-sm"
+        tabIndex={tab}
         onClick={() => {
-          action.reset();
+          dialog.action.reset();
           open();
         }}
       >
         {label}
       </Button>
-      <Modal opened={opened} onClose={close} title={confirm} centered>
-        <Stack>
-          <Text>{question}</Text>
-          <ErrorNote error={action.error} />
-          <Group justify="flex-end">
-            <Button variant="default" onClick={close} data-autofocus>
-              Keep it
-            </Button>
-            <Button
-              color="red.9"
-              loading={action.isPending}
-              onClick={() => {
-                action.mutate(undefined, { onSuccess: close });
-              }}
-            >
-              {confirm}
-            </Button>
-          </Group>
-        </Stack>
-      </Modal>
+      {opened && <ConfirmDialog {...dialog} opened onClose={close} />}
     </>
   );
 }

@@ -1,12 +1,13 @@
 import { useState } from "react";
 
-const step = 200;
-
 /**
  * useShown cuts a long list to what a page can draw at once, so that ten
  * thousand rows do not stop the browser. `more` shows the next ones.
  */
-export function useShown<T>(all: readonly T[]): { shown: readonly T[]; hidden: number; more: () => void } {
+export function useShown<T>(
+  all: readonly T[],
+  step = 200,
+): { shown: readonly T[]; hidden: number; more: () => void } {
   const [limit, setLimit] = useState(step);
   return {
     shown: all.slice(0, limit),

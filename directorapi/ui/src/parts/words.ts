@@ -10,6 +10,7 @@ const dayAndTime = new Intl.DateTimeFormat("en-GB", {
   hour: "2-digit",
   minute: "2-digit",
 });
+const wholeDate = new Intl.DateTimeFormat("en-GB", { dateStyle: "long" });
 const exactly = new Intl.DateTimeFormat("en-GB", { dateStyle: "full", timeStyle: "long" });
 
 /** span says a length of time in its largest unit: "40 seconds", "3 hours". */
@@ -33,6 +34,11 @@ export function clock(moment: string, now: number): string {
   return then.toDateString() === new Date(now).toDateString()
     ? timeOfDay.format(then)
     : dayAndTime.format(then);
+}
+
+/** date says a day, with its year: "20 November 2036". */
+export function date(moment: string): string {
+  return wholeDate.format(new Date(moment));
 }
 
 /** exact says a moment in full, for hovering. */

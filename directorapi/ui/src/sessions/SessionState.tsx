@@ -1,18 +1,10 @@
 import type { Session } from "../api/client";
 import { StateWord, type Tone } from "../parts/StateWord";
-import { ago, clock, count, exact } from "../parts/words";
+import { ago, clock, exact } from "../parts/words";
 
-/** SessionState says how a session is; `mine` speaks to its owner. */
-export function SessionState({
-  session,
-  now,
-  mine = false,
-}: {
-  session: Session;
-  now: number;
-  mine?: boolean;
-}) {
-  const { tone, words } = stateOf(session, now, mine);
+/** SessionState says how a session is. */
+export function SessionState({ session, now }: { session: Session; now: number }) {
+  const { tone, words } = sessionWords(session, now);
   return (
     <StateWord tone={tone} title={exact(session["creation-time"])}>
       {words}
@@ -20,15 +12,21 @@ export function SessionState({
   );
 }
 
-function stateOf(session: Session, now: number, mine: boolean): { tone: Tone; words: string } {
-  const clients = session["num-of-connections"];
+/** sessionWords are the colour and the words of a session's state. */
+export function sessionWords(session: Session, now: number): { tone: Tone; words: string } {
   const began = session["creation-time"];
   const since = began ? `Running since ${clock(began, now)}` : "Running";
-  if (session.status === "creating") return { tone: "working", words: "Starting …" };
-  if (session.status === "closing") return { tone: "working", words: "Closing …" };
-  if (session.status === "unknown") {
-    return { tone: "attention", words: `Its host reported ${ago(session["last-seen"], now)}` };
+  switch (session.status) {
+    case "creating":
+      return { tone: "working", words: "Starting …" };
+    case "closing":
+      return { tone: "working", words: "Closing …" };
+    case "unknown":
+      return { tone: "attention", words: lastWord(session["last-seen"], now) };
   }
-  if (clients === 0) return { tone: "ready", words: mine ? `${since}, not connected` : since };
-  return { tone: "inUse", words: mine ? `${since}, ${count(clients, "client")} connected` : since };
+  return { tone: session["num-of-connections"] === 0 ? "ready" : "inUse", words: since };
+}
+
+function lastWord(seen: string | null | undefined, now: number): string {
+  return seen ? `Its host reported ${ago(seen, now)}` : "Its host does not report";
 }

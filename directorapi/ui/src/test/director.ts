@@ -1,9 +1,11 @@
 import { vi } from "vitest";
 
-import type { Agent, Server, Session } from "../api/client";
+import type { Agent, DesktopsResponse, Server, Session } from "../api/client";
 import type { components } from "../api/schema.gen";
+import type { Desktop } from "../desktops/desktops";
 
 type Problem = components["schemas"]["Problem"];
+type Overview = components["schemas"]["Overview"];
 type Handler = (request: Request, part: string) => Promise<Response> | Response;
 
 /** problem is a refusal as the director answers it. */
@@ -35,6 +37,22 @@ export function session(given: Partial<Session> = {}): Session {
     "x11-display": "",
     "x11-authority": "",
     server_id: "ws1",
+    ...given,
+  };
+}
+
+/** desktop is a free host, but for what is given. */
+export function desktop(given: Partial<Desktop> = {}): Desktop {
+  return {
+    kind: "host",
+    name: "ws1",
+    serverId: "ws1",
+    state: "ready",
+    detail: "It is free.",
+    types: ["console", "virtual"],
+    sessions: [],
+    hosts: 1,
+    free: 1,
     ...given,
   };
 }
@@ -74,6 +92,25 @@ export function host(given: Partial<Server> = {}): Server {
   };
 }
 
+/** overview is of a director that needs nobody, but for what is given. */
+export function overview(given: Partial<Overview> = {}): Overview {
+  return {
+    version: "0.2.0",
+    lastReportAt: new Date().toISOString(),
+    hosts: { total: 2, drained: 0, silent: 0, starting: 0, offline: 0, ready: 2 },
+    sessions: { total: 3, connected: 1 },
+    agents: { pending: 0, registered: 2, revoked: 0, conflicts: 0 },
+    policyProblems: 0,
+    history: { begin: "2026-11-21T17:15:00Z", stepSeconds: 900, points: [null, { total: 3, connected: 1 }] },
+    ca: { fingerprint: "41:BE:07", endsAt: "2036-11-20T08:00:00Z" },
+    certificates: [],
+    licences: [],
+    attention: [],
+    attentionTotal: 0,
+    ...given,
+  };
+}
+
 /**
  * A TestDirector answers the pages' requests from memory as a director would:
  * a login opens the routes, a session that was opened is listed, a closed one is
@@ -84,10 +121,13 @@ export class TestDirector {
   away = false;
   otp: "never" | "optional" | "required" = "never";
   passwords: Record<string, string> = { alice: "wonder", root: "toor" };
-  servers: string[] = [];
+  servers: string[] = []; // hosts that alice may open; ALLOW_CUSTOM is any other
+  desktops: Desktop[] = []; // what comes before them
   sessions: Session[] = [];
   agents: Agent[] = [];
   hosts: Server[] = [];
+  overview: Overview = overview();
+  audit: components["schemas"]["AuditRecord"][] = [];
   answers: Record<string, Handler> = {};
   readonly requests: Request[] = [];
 
@@ -141,15 +181,22 @@ export class TestDirector {
     switch (route) {
       case "GET /v1/auth-health":
         return Response.json({ status: "healthy" });
-      case "GET /v1/user/servers":
-        return Response.json({ servers: this.servers });
-      case "GET /v1/user/sessions":
+      case "GET /v1/user/desktops":
+        return Response.json(this.listed());
       case "GET /v1/sessions":
         return Response.json(this.sessions);
       case "GET /v1/servers":
         return Response.json(this.hosts);
       case "GET /v1/admin/agents":
         return Response.json(this.agents);
+      case "GET /v1/admin/overview":
+        return Response.json(this.overview);
+      case "GET /v1/admin/audit":
+        return Response.json({ records: this.audit });
+      case "GET /v1/admin/denials":
+        return Response.json([]);
+      case "GET /v1/admin/policy":
+        return Response.json({ problems: [], entries: [], pools: [] });
       case "POST /v1/user/sessions":
         return this.openDesktop(request);
       case "GET /v1/user/connectiontoken":
@@ -160,12 +207,26 @@ export class TestDirector {
       return Response.json({ status: "success", code: 200, message: "", body: "" });
     }
     if (route.startsWith("POST /v1/admin/agents/")) return this.decide(route);
+    if (/^(GET|POST) \/v1\/(admin\/)?servers\//.test(route)) return this.aboutHost(route, request);
     return problem(404, "not-found", "There is no such page.");
   }
 
+  /** listed is what alice may open. */
+  listed(): DesktopsResponse {
+    const custom = this.servers.includes("ALLOW_CUSTOM");
+    const own = this.servers.filter((name) => name !== "ALLOW_CUSTOM");
+    const others = this.sessions.map(({ server_id = "" }) => server_id).filter((name) => !own.includes(name));
+    const hosts = [...own, ...others].map((name) => {
+      const sessions = this.sessions.filter(({ server_id }) => server_id === name);
+      const taken = sessions.some((one) => one["num-of-connections"] > 0) ? "in-use" : "own";
+      return desktop({ name, serverId: name, sessions, state: sessions.length === 0 ? "ready" : taken });
+    });
+    return { desktops: [...this.desktops, ...hosts], ...(custom ? { custom } : {}) };
+  }
+
   private async openDesktop(request: Request): Promise<Response> {
-    const { serverId, sessionType } = (await request.clone().json()) as {
-      serverId: string;
+    const { serverId = "ws9", sessionType } = (await request.clone().json()) as {
+      serverId?: string; // absent: a pool's, which has ws9
       sessionType: Session["type"];
     };
     const old = this.sessions.find((one) => one.server_id === serverId && one.type === sessionType);
@@ -174,6 +235,26 @@ export class TestDirector {
       session({ id: `dcvix_${String(this.sessions.length + 1)}`, server_id: serverId, type: sessionType });
     if (!old) this.sessions = [...this.sessions, opened];
     return Response.json({ sessionID: opened.id, serverId, sessionType, reused: Boolean(old) });
+  }
+
+  private async aboutHost(route: string, request: Request): Promise<Response> {
+    const [name = "", act = ""] = decodeURIComponent(route.replace(/^.*\/servers\//, "")).split("/");
+    const one = this.hosts.find(({ hostname }) => hostname === name);
+    if (!one) return problem(404, "not-found", "There is no such host.");
+    if (act === "history") {
+      const samples = [null, { cpu: 12, load: 0.5, sessions: 1, connections: 0 }];
+      return Response.json({ serverId: name, begin: null, stepSeconds: 60, samples });
+    }
+    if (act === "") return Response.json({ ...one, reports: true, agent: agent({ hostname: name }) });
+    const ready = { ...one };
+    delete ready.maintenance;
+    const { message = "" } = (await request
+      .clone()
+      .json()
+      .catch(() => ({}))) as { message?: string };
+    const drained = { ...ready, maintenance: { message, by: "root", since: null } };
+    this.hosts = this.hosts.map((other) => (other === one ? (act === "drain" ? drained : ready) : other));
+    return new Response(null);
   }
 
   private decide(route: string): Response {

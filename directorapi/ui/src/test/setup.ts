@@ -1,7 +1,9 @@
 import "@testing-library/jest-dom/vitest";
 
-import { cleanup } from "@testing-library/react";
+import { cleanup, configure } from "@testing-library/react";
 import { afterEach, vi } from "vitest";
+
+configure({ asyncUtilTimeout: 30_000 }); // what is awaited comes later on a machine with other work
 
 // What a browser has and jsdom lacks.
 vi.stubGlobal("matchMedia", (media: string) => ({
@@ -25,7 +27,15 @@ vi.stubGlobal(
   },
 );
 
+// A list draws the rows that have room: give it some.
+Object.defineProperties(Element.prototype, {
+  clientHeight: { configurable: true, get: () => 720 },
+  clientWidth: { configurable: true, get: () => 1_200 },
+});
+Element.prototype.scrollTo = () => undefined;
+
 afterEach(() => {
   cleanup();
+  Reflect.deleteProperty(globalThis, "EventSource"); // what one test puts there is not for the next
   localStorage.clear();
 });

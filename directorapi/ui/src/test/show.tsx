@@ -3,17 +3,24 @@ import { QueryClientProvider } from "@tanstack/react-query";
 import { render } from "@testing-library/react";
 import userEvent, { type UserEvent } from "@testing-library/user-event";
 import type { ReactNode } from "react";
+import { MemoryRouter } from "react-router";
 
 import { newQueryClient } from "../app/queryClient";
 import { ReachBanner } from "../app/ReachBanner";
+import { KeyLayer } from "../keys/KeyLayer";
 
 /** show puts a page on the screen as the entry documents do, and returns the hands of a user. */
-export function show(page: ReactNode): UserEvent {
+export function show(page: ReactNode, at = "/"): UserEvent {
+  return showRouted(<MemoryRouter initialEntries={[at]}>{page}</MemoryRouter>);
+}
+
+/** showRouted is show for a page with a router of its own. */
+export function showRouted(page: ReactNode): UserEvent {
   render(
     <MantineProvider env="test">
       <QueryClientProvider client={newQueryClient()}>
         <ReachBanner />
-        {page}
+        <KeyLayer>{page}</KeyLayer>
       </QueryClientProvider>
     </MantineProvider>,
   );

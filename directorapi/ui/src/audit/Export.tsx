@@ -1,0 +1,5 @@
+import type { AuditFilter } from "./queries";
+
+export function Export({ filter }: { filter: AuditFilter }) {
+  return <span hidden>{filter.text}</span>;
+}
