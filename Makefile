@@ -44,7 +44,7 @@ vet-all: ## Check that everything, tests too, compiles for Windows and macOS
 	@for p in $(filter-out linux-%,$(PLATFORMS)); do CGO_ENABLED=0 GOOS=$${p%-*} GOARCH=$${p#*-} $(GO) vet ./... || exit 1; done
 
 .PHONY: packages
-packages: ## Build the .deb and .rpm of the agent into bin/packages, with nfpm
+packages: ## Build the .deb and .rpm of director and agent into bin/packages, with nfpm
 	@mkdir -p $(TOOLS)
 	@test -x $(TOOLS)/nfpm || GOBIN=$(TOOLS) $(GO) install $(NFPM)
 	@GO=$(GO) scripts/packages
@@ -82,7 +82,7 @@ test-windows: need-wine ## Run the agent, and the tests of its packages and the 
 	@GO=$(GO) scripts/test-windows
 
 .PHONY: test-packages
-test-packages: need-packages packages ## Install, upgrade and purge the Debian package in a Debian 12 of its own, as root
+test-packages: need-packages packages ## Install, upgrade and purge the Debian packages in a Debian 12 of their own, and follow the quickstart, as root
 	@GO=$(GO) scripts/test-packages
 
 .PHONY: fleet
@@ -111,7 +111,7 @@ images: need-test need-node ## Make the pictures in docs/images anew
 
 .PHONY: need-test need-pam need-node need-wine need-packages
 need-test: need-pam
-	@scripts/need gcc chromium openssl strace slapd freeradius systemd
+	@scripts/need gcc chromium openssl strace slapd freeradius systemd promtool
 need-pam:
 	@scripts/need gcc pam
 need-node:
@@ -119,4 +119,4 @@ need-node:
 need-wine:
 	@scripts/need wine
 need-packages:
-	@scripts/need debootstrap rpm
+	@scripts/need debootstrap rpm strace systemd pam

@@ -1,4 +1,4 @@
-package doctor_test
+package diagnosis_test
 
 import (
 	"strings"
@@ -7,18 +7,18 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/dcvix/dcvix/cmd/agentcmd/doctor"
+	"github.com/dcvix/dcvix/cmd/internal/diagnosis"
 )
 
 func TestWhatToMendFirstStandsFirst(t *testing.T) {
-	r := doctor.NewReport([]doctor.Finding{
-		{Check: "a", Level: doctor.OK},
-		{Check: "b", Level: doctor.Warning},
-		{Check: "c", Level: doctor.Problem},
-		{Check: "d", Level: doctor.Skipped},
-		{Check: "e", Level: doctor.Problem},
-		{Check: "f", Level: doctor.Warning},
-		{Check: "g", Level: doctor.OK},
+	r := diagnosis.NewReport([]diagnosis.Finding{
+		{Check: "a", Level: diagnosis.OK},
+		{Check: "b", Level: diagnosis.Warning},
+		{Check: "c", Level: diagnosis.Problem},
+		{Check: "d", Level: diagnosis.Skipped},
+		{Check: "e", Level: diagnosis.Problem},
+		{Check: "f", Level: diagnosis.Warning},
+		{Check: "g", Level: diagnosis.OK},
 	})
 	order := ""
 	var orderSb19 strings.Builder
@@ -32,10 +32,10 @@ func TestWhatToMendFirstStandsFirst(t *testing.T) {
 
 func TestAReportFitsATerminal(t *testing.T) {
 	fingerprint := strings.Repeat("AB:", 31) + "AB"
-	r := doctor.NewReport([]doctor.Finding{{
-		Check: "registration", Level: doctor.Problem, Text: "An admin has to approve this host. The fingerprint of its key is " + fingerprint + " \x1b[31mand more",
+	r := diagnosis.NewReport([]diagnosis.Finding{{
+		Check: "registration", Level: diagnosis.Problem, Text: "An admin has to approve this host. The fingerprint of its key is " + fingerprint + " \x1b[31mand more",
 		Remedy: "Do this, and then that, and whatever else it takes to come to the end of the line.", Command: "dcvix-director agents approve 5c2eab8d-521f-4dd7-8c3c-e322f55219d0",
-	}, {Check: "clock", Level: doctor.OK, Text: "Fine."}})
+	}, {Check: "clock", Level: diagnosis.OK, Text: "Fine."}})
 	var b strings.Builder
 	require.NoError(t, r.WriteText(&b))
 	assert.NotContains(t, b.String(), "\x1b")
@@ -48,6 +48,6 @@ func TestAReportFitsATerminal(t *testing.T) {
 	}
 	assert.True(t, strings.HasSuffix(b.String(), "\n1 problem, 0 warnings\n"), b.String())
 	b.Reset()
-	require.NoError(t, doctor.NewReport([]doctor.Finding{{Level: doctor.Warning}}).WriteText(&b))
+	require.NoError(t, diagnosis.NewReport([]diagnosis.Finding{{Level: diagnosis.Warning}}).WriteText(&b))
 	assert.True(t, strings.HasSuffix(b.String(), "\n1 warning, no problem\n"), b.String())
 }

@@ -1,4 +1,4 @@
-package doctor
+package diagnosis
 
 import (
 	"encoding/json"
@@ -54,13 +54,14 @@ func (r Report) verdict() string {
 	case r.Problems+r.Warnings == 0:
 		return "all well"
 	case r.Problems == 0:
-		return count(r.Warnings, "warning") + ", no problem"
+		return Count(r.Warnings, "warning") + ", no problem"
 	default:
-		return count(r.Problems, "problem") + ", " + count(r.Warnings, "warning")
+		return Count(r.Problems, "problem") + ", " + Count(r.Warnings, "warning")
 	}
 }
 
-func count(n int, what string) string {
+// Count is a number of things: "1 warning", "2 warnings".
+func Count(n int, what string) string {
 	if n == 1 {
 		return "1 " + what
 	}
