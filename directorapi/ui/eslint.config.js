@@ -24,7 +24,7 @@ export default defineConfig(
     },
   },
   {
-    files: ["e2e/*.mjs"],
+    files: ["e2e/*.mjs", "bench/*.mjs"],
     languageOptions: {
       globals: {
         process: "readonly",
