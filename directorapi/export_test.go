@@ -1,6 +1,7 @@
 package directorapi
 
 import (
+	"bytes"
 	"errors"
 	"log/slog"
 	"net"
@@ -145,3 +146,6 @@ func AuditQuery(params url.Values) (session.AuditQuery, error) { return auditQue
 
 // ServerForAdmin is a host as lists have it.
 func ServerForAdmin(h session.Host) dcvix.Server { return serverForAdmin(h) }
+
+// GiveBack keeps a buffer for the bodies of other requests.
+func GiveBack(body *bytes.Buffer) { giveBack(body) }

@@ -90,7 +90,6 @@ type Server struct {
 	users   http.Handler
 	agents  http.Handler
 	control http.Handler
-	certs   *certCache
 	cross   *http.CrossOriginProtection
 	conns   agentConns
 
@@ -107,8 +106,10 @@ type Server struct {
 	serverTexts  *hostTexts // what lists say of a host
 	sessionTexts *hostTexts // what lists say of its sessions
 
+	certEnds     certEnds
 	auditFails   failing
 	auditReaders chan struct{} // one element for each who reads the audit
+	auditExports chan struct{} // likewise, for exports
 	streams      streams
 }
 
@@ -145,9 +146,9 @@ func New(cfg Config) (*Server, error) {
 		cfg.Throttle = usual
 	}
 	s := &Server{
-		cfg: cfg, certs: newCertCache(cfg.CA, cfg.Now), cross: http.NewCrossOriginProtection(),
+		cfg: cfg, cross: http.NewCrossOriginProtection(),
 		challenges: newChallenges(cfg.Tokens, cfg.Now), run: rand.Text(), proxies: cfg.TrustedProxies, gateway: gateway,
-		auditReaders: make(chan struct{}, auditReaders), streams: streams{patience: streamPatience},
+		auditReaders: make(chan struct{}, auditReaders), auditExports: make(chan struct{}, auditExports), streams: streams{patience: streamPatience},
 		serverTexts:  newHostTexts(func(h session.Host) any { return []dcvix.Server{serverForAdmin(h)} }),
 		sessionTexts: newHostTexts(func(h session.Host) any { return h.Sessions }),
 	}

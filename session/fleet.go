@@ -252,12 +252,6 @@ func (f *Fleet) expire(now time.Time) {
 	}
 }
 
-func located(s dcvix.Session, host dcvix.Hostname, at time.Time) dcvix.Session {
-	s.ServerID, s.LastSeen = host, dcvix.Time{Time: at}
-	s.UID = string(s.ID) + "-" + string(host)
-	return s
-}
-
 // Drop forgets a host.
 func (f *Fleet) Drop(id dcvix.AgentID) {
 	f.mu.Lock()

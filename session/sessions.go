@@ -104,8 +104,7 @@ func (b *Broker) Report(ctx context.Context, a Agent, address string, update dcv
 	if err != nil {
 		return err
 	}
-	name, err := dcvix.ParseHostname(update.Stats.Hostname)
-	if err != nil || !speaksFor(a, name) {
+	if !speaksFor(a, update.Stats.Hostname) {
 		return fmt.Errorf("report of %.80q by the agent of %s: %w", update.Stats.Hostname, a.Hostname, ErrForbidden)
 	}
 	if port := update.AgentPort; port != a.Port && port >= minAgentPort && port <= maxAgentPort {
@@ -132,8 +131,12 @@ const (
 
 // speaksFor says whether a name is the agent's: one it goes by, or the short
 // form of one, which agents of the 0.1 generation say.
-func speaksFor(a Agent, name dcvix.Hostname) bool {
-	return slices.ContainsFunc(a.names(), func(own dcvix.Hostname) bool {
+func speaksFor(a Agent, said string) bool {
+	if said == string(a.Hostname) {
+		return true
+	}
+	name, err := dcvix.ParseHostname(said)
+	return err == nil && slices.ContainsFunc(a.names(), func(own dcvix.Hostname) bool {
 		return own == name || own.FirstLabel() == string(name) || string(own) == name.FirstLabel()
 	})
 }
