@@ -28,6 +28,7 @@ export default defineConfig({
     environmentOptions: { jsdom: { url: "https://director.test/prefix/" } },
     setupFiles: ["./src/test/setup.ts"],
     restoreMocks: true,
+    testTimeout: 120_000, // a test waits for what it wants to see; this is for one that hangs
     include: ["src/**/*.test.{ts,tsx}"],
   },
 });
