@@ -152,13 +152,24 @@ type AuditRecord struct {
 	Count     int    `json:"count,omitempty"` // how many like it this record stands for; 0 means 1
 }
 
+// An AuditFormat is a form in which the audit is exported.
+type AuditFormat string
+
+// The formats of an export of the audit.
+const (
+	AuditJSONLines AuditFormat = "jsonl" // an [AuditRecord] a line
+	AuditCSV       AuditFormat = "csv"   // RFC 4180, the first line names the columns; formulas are text
+)
+
 // An AuditQuery says which records of the audit to read. Its zero value asks for
 // the newest of all.
 type AuditQuery struct {
-	Before Time   // only earlier records
-	Since  Time   // only these and later ones
-	Actor  string // "" means everybody, as below
-	Action string
-	Target string
-	Limit  int // about how many, up to 500: records of one moment stay together; 0 means 100
+	Before  Time   // only earlier records
+	Since   Time   // only these and later ones
+	Actor   string // "" means everybody, as below
+	Action  string // one that ends with a dot means all that begin so, such as "session."
+	Outcome string
+	Target  string
+	Text    string // what stands in any text of a record, in letters of either case
+	Limit   int    // about how many, up to 500: records of one moment stay together; 0 means 100
 }

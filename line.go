@@ -9,6 +9,9 @@ import (
 // show: white space and control characters are single spaces, marks that are not
 // seen are left out, and what is beyond so many characters is "…".
 func OneLine(text string, most int) string {
+	if isWord(text) && len(text) <= most {
+		return text
+	}
 	text = strings.Map(func(r rune) rune {
 		switch {
 		case unicode.IsSpace(r), unicode.IsControl(r):
@@ -23,4 +26,14 @@ func OneLine(text string, most int) string {
 		text = string(runes[:most]) + "…"
 	}
 	return text
+}
+
+// isWord says whether a text is of ASCII letters, digits and signs, as most are.
+func isWord(text string) bool {
+	for i := range len(text) {
+		if c := text[i]; c <= ' ' || c > '~' {
+			return false
+		}
+	}
+	return true
 }

@@ -53,11 +53,7 @@ var (
 	ErrBadSessionType = errors.New("not a session type")
 )
 
-var (
-	agentIDForm   = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`)
-	sessionIDForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
-	labelForm     = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
-)
+var agentIDForm = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`)
 
 // Validate returns an error that wraps [ErrBadAgentID] unless the id is a
 // canonical UUID of version 4.
@@ -72,11 +68,28 @@ func (id AgentID) Validate() error {
 // 64 letters, digits, "_" and "-" and starts with a letter or a digit. DCV
 // documents no grammar; this one is safe in a file name, a URL and an argument.
 func (id SessionID) Validate() error {
-	if !sessionIDForm.MatchString(string(id)) {
+	if !id.wellFormed() {
 		return fmt.Errorf("%.80q: %w: use letters, digits, \"_\" and \"-\"", string(id), ErrBadSessionID)
 	}
 	return nil
 }
+
+// wellFormed is no regular expression because strangers can ask for many ids.
+func (id SessionID) wellFormed() bool {
+	if len(id) < 1 || len(id) > 64 {
+		return false
+	}
+	for i := range len(id) {
+		if c := id[i]; !isLower(c) && !isDigit(c) && !('A' <= c && c <= 'Z') && (i == 0 || c != '_' && c != '-') {
+			return false
+		}
+	}
+	return true
+}
+
+func isLower(c byte) bool { return 'a' <= c && c <= 'z' }
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 
 // Validate returns an error that wraps [ErrBadUsername] unless the name is 1 to
 // 256 bytes of UTF-8 without control characters that does not start with "-".
@@ -116,6 +129,16 @@ func lower(s string) string {
 	}, s)
 }
 
+// isLabel says whether a text can be between the dots of a host name.
+func isLabel(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; !isLower(c) && !isDigit(c) && (c != '-' || i == 0 || i == len(s)-1) {
+			return false
+		}
+	}
+	return 1 <= len(s) && len(s) <= 63
+}
+
 // Validate returns an error that wraps [ErrBadHostname] unless the name follows
 // RFC 1123 in lower case, at most 253 bytes, with a last label that is no number,
 // decimal or hexadecimal (so that no IPv4 address passes, in no notation that
@@ -126,7 +149,7 @@ func (h Hostname) Validate() error {
 	}
 	last := ""
 	for label := range strings.SplitSeq(string(h), ".") {
-		if !labelForm.MatchString(label) {
+		if !isLabel(label) {
 			return fmt.Errorf("%.80q: %w: use letters, digits, \"-\" and dots", string(h), ErrBadHostname)
 		}
 		last = label

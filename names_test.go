@@ -1,6 +1,9 @@
 package dcvix_test
 
 import (
+	"bytes"
+	"math/rand/v2"
+	"regexp"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -170,6 +173,25 @@ func TestParseSessionType(t *testing.T) {
 }
 
 // checkForm checks an error of a parser: nil, or the sentinel in one bounded line.
+// TestNamesAreOfTheirGrammar compares what names are good with regular expressions.
+func TestNamesAreOfTheirGrammar(t *testing.T) {
+	sessionID := regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
+	label := regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+	for range 20_000 {
+		name := make([]byte, rand.IntN(67))
+		for i := range name {
+			name[i] = "abyzABYZ0189--__"[rand.IntN(16)]
+		}
+		if len(name) > 0 && rand.IntN(10) == 0 {
+			name[rand.IntN(len(name))] = byte(rand.IntN(256))
+		}
+		name = bytes.ReplaceAll(name, []byte("."), nil) // would make two labels
+		require.Equal(t, sessionID.Match(name), dcvix.SessionID(name).Validate() == nil, "%q", name)
+		lower := bytes.ToLower(name)
+		require.Equal(t, label.Match(lower), dcvix.Hostname("a."+string(lower)+".z").Validate() == nil, "%q", lower)
+	}
+}
+
 func checkForm(t *testing.T, err error, ok bool, sentinel error) {
 	t.Helper()
 	if ok {

@@ -44,6 +44,7 @@ const (
 	PathAdminOverview        = "/v1/admin/overview"
 	PathAdminExplain         = "/v1/admin/explain"
 	PathAdminAudit           = "/v1/admin/audit"
+	PathAdminAuditExport     = "/v1/admin/audit/export"
 	PathAdminPolicy          = "/v1/admin/policy"
 	PathAdminPolicyAccess    = "/v1/admin/policy/access"
 	PathAdminPolicyReach     = "/v1/admin/policy/reach"

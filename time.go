@@ -23,7 +23,8 @@ func (t Time) MarshalJSON() ([]byte, error) {
 	if !t.writable() {
 		return nil, fmt.Errorf("time in the year %d: RFC 3339 has years 0 to 9999", t.UTC().Year())
 	}
-	return t.UTC().AppendFormat(make([]byte, 0, len(time.RFC3339Nano)+2), `"`+time.RFC3339Nano+`"`), nil
+	quoted := append(make([]byte, 0, len(time.RFC3339Nano)+2), '"')
+	return append(t.UTC().AppendFormat(quoted, time.RFC3339Nano), '"'), nil // package time is quicker at its own layouts
 }
 
 // UnmarshalJSON implements [json.Unmarshaler].
@@ -34,8 +35,10 @@ func (t *Time) UnmarshalJSON(b []byte) error {
 		*t = Time{}
 		return nil
 	}
-	parsed, err := time.Parse(`"`+time.RFC3339Nano+`"`, string(b))
-	if err != nil {
+	text, quoted := bytes.CutPrefix(b, []byte(`"`))
+	text, ended := bytes.CutSuffix(text, []byte(`"`))
+	parsed, err := time.Parse(time.RFC3339Nano, string(text))
+	if err != nil || !quoted || !ended {
 		return fmt.Errorf("time %.40s is not RFC 3339", b)
 	}
 	if read := (Time{parsed}); read.writable() {

@@ -77,9 +77,9 @@ type counter struct {
 
 // Take implements [Counters].
 func (m *MemoryCounters) Take(_ context.Context, key, by string, delays []time.Duration, forget time.Duration) (time.Duration, error) {
-	now := m.now()
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	now := m.now()
 	m.sweep(now)
 	c := m.find(key)
 	most := forget * time.Duration(len(delays))
@@ -107,6 +107,9 @@ func (m *MemoryCounters) Take(_ context.Context, key, by string, delays []time.D
 
 // wait returns how long by has to wait.
 func (c *counter) wait(now time.Time, by string) time.Duration {
+	if c.cost == 0 {
+		return 0 // even when the clock was put back a little
+	}
 	until := c.until
 	if c.winner != "" && c.winner != by {
 		until = until.Add(c.cost)
@@ -116,7 +119,7 @@ func (c *counter) wait(now time.Time, by string) time.Duration {
 
 // draw gives by, if it has to wait, a lot for the next try.
 func (m *MemoryCounters) draw(c *counter, by string, now time.Time) {
-	if by == "" || !now.Before(c.until) {
+	if by == "" || c.cost == 0 || !now.Before(c.until) {
 		return
 	}
 	lot := maphash.Comparable(m.seed, struct {
@@ -130,9 +133,9 @@ func (m *MemoryCounters) draw(c *counter, by string, now time.Time) {
 
 // Forget implements [Counters].
 func (m *MemoryCounters) Forget(_ context.Context, key string, all bool, forget time.Duration) error {
-	now := m.now()
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	now := m.now()
 	e, known := m.all[key]
 	if !known {
 		return nil

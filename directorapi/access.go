@@ -45,10 +45,12 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		if err != nil {
 			s.writeError(err, c)
 		}
-		s.cfg.Logger.DebugContext(c.Request().Context(), "request", slog.String("request_id", id),
-			slog.String("method", c.Request().Method), slog.String("path", c.Request().URL.Path),
-			slog.Int("status", c.Response().Status), slog.Duration("took", time.Since(begin)),
-			slog.String("address", c.RealIP()))
+		if ctx := c.Request().Context(); s.cfg.Logger.Enabled(ctx, slog.LevelDebug) { // else nothing of it is looked up
+			s.cfg.Logger.DebugContext(ctx, "request", slog.String("request_id", id),
+				slog.String("method", c.Request().Method), slog.String("path", c.Request().URL.Path),
+				slog.Int("status", c.Response().Status), slog.Duration("took", time.Since(begin)),
+				slog.String("address", c.RealIP()))
+		}
 		return nil
 	}
 }
@@ -97,8 +99,10 @@ func (s *Server) guard(r route, admit func(echo.Context, access) error) echo.Han
 }
 
 func (s *Server) admit(c echo.Context, who access) error {
-	if _, err := s.proxies.origin(c.Request()); err != nil {
-		return err
+	if len(s.proxies) > 0 {
+		if _, err := s.proxies.origin(c.Request()); err != nil {
+			return err
+		}
 	}
 	if who != accessAgent && who != accessDCV && who != accessGateway { // those are no browsers
 		if err := s.cross.Check(c.Request()); err != nil {
@@ -177,18 +181,29 @@ func (s *Server) agent(r *http.Request) (session.Agent, error) {
 	if r.TLS == nil || len(r.TLS.PeerCertificates) == 0 {
 		return session.Agent{}, errNoAgent
 	}
-	peer, err := s.certs.verify(r.TLS.PeerCertificates)
-	if err != nil {
-		return session.Agent{}, fmt.Errorf("%w: %w", errNoAgent, err)
+	in := inboundOf(r)
+	who, noted := s.conns.peer(in)
+	if now := s.cfg.Now(); !noted || !now.Before(who.expires) {
+		var err error
+		if who, err = verifyAgent(s.cfg.CA, r.TLS.PeerCertificates, now); err != nil {
+			return session.Agent{}, fmt.Errorf("%w: %w", errNoAgent, err)
+		}
+		// Noted first, because whoever revokes an agent commits and closes then: either
+		// its connection is found, or we find it revoked.
+		if in != nil {
+			s.conns.note(in, who)
+		}
 	}
-	// Noted first, because whoever revokes an agent commits and closes then: either
-	// its connection is found, or we find it revoked.
-	s.conns.note(r, peer.id)
-	a, err := s.cfg.Broker.Authorize(peer.id, peer.key)
+	a, err := s.cfg.Broker.Authorize(who.id, who.key)
 	if err != nil {
-		return session.Agent{ID: peer.id}, fmt.Errorf("%w: %w", errNoAgent, err)
+		return session.Agent{ID: who.id}, fmt.Errorf("%w: %w", errNoAgent, err)
 	}
-	free(r)
+	if !noted {
+		s.certEnds.note(who)
+		if in != nil {
+			in.free()
+		}
+	}
 	return a, nil
 }
 
@@ -197,5 +212,3 @@ func (s *Server) agent(r *http.Request) (session.Agent, error) {
 func detached(c echo.Context, limit time.Duration) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(c.Request().Context()), limit)
 }
-
-var errNotAnAgent = errors.New("the certificate is not of an agent")

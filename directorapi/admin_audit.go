@@ -35,12 +35,11 @@ func (s *Server) readAudit(c echo.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(c.Request().Context(), 30*time.Second)
 	defer cancel()
-	select {
-	case s.auditReaders <- struct{}{}:
-	case <-ctx.Done():
-		return ctx.Err()
+	leave, err := enter(ctx, s.auditReaders)
+	if err != nil {
+		return err
 	}
-	defer func() { <-s.auditReaders }()
+	defer leave()
 	page := q.Limit
 	q.Limit += auditSlack
 	found, err := s.cfg.Audit.Read(ctx, q)
@@ -48,6 +47,16 @@ func (s *Server) readAudit(c echo.Context) error {
 		return fmt.Errorf("read the audit: %w", err)
 	}
 	return ok(c, auditPage(found, page, len(found) == q.Limit))
+}
+
+// enter waits for a place in a room, which leave gives back.
+func enter(ctx context.Context, room chan struct{}) (leave func(), err error) {
+	select {
+	case room <- struct{}{}:
+		return func() { <-room }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // auditPage makes a page, the newest first, of records as the audit has them. more
@@ -63,10 +72,7 @@ func auditPage(found []session.AuditRecord, size int, more bool) dcvix.AuditResp
 	}
 	answer := dcvix.AuditResponse{Records: make([]dcvix.AuditRecord, end)}
 	for i, r := range found[:end] {
-		answer.Records[i] = dcvix.AuditRecord{
-			Time: dcvix.Time{Time: r.Time}, Action: string(r.Action), Outcome: string(r.Outcome), Role: string(r.Role),
-			Actor: r.Actor, Address: r.Address, RequestID: r.RequestID, Target: r.Target, Reason: r.Reason, Old: r.Old, New: r.New, Count: r.Count,
-		}
+		answer.Records[i] = recordForAdmin(r)
 	}
 	if end > 0 && (more || end < len(found)) {
 		answer.Next = dcvix.Time{Time: found[end-1].Time}
@@ -74,10 +80,18 @@ func auditPage(found []session.AuditRecord, size int, more bool) dcvix.AuditResp
 	return answer
 }
 
+func recordForAdmin(r session.AuditRecord) dcvix.AuditRecord {
+	return dcvix.AuditRecord{
+		Time: dcvix.Time{Time: r.Time}, Action: string(r.Action), Outcome: string(r.Outcome), Role: string(r.Role),
+		Actor: r.Actor, Address: r.Address, RequestID: r.RequestID, Target: r.Target, Reason: r.Reason, Old: r.Old, New: r.New, Count: r.Count,
+	}
+}
+
 // auditQuery reads the query of a request; its limit is that of the page.
 func auditQuery(params url.Values) (session.AuditQuery, error) {
 	q := session.AuditQuery{
-		Action: session.AuditAction(params.Get("action")), Actor: params.Get("actor"), Target: params.Get("target"), Limit: usualAudit,
+		Action: session.AuditAction(params.Get("action")), Outcome: session.AuditOutcome(params.Get("outcome")),
+		Actor: params.Get("actor"), Target: params.Get("target"), Text: params.Get("text"), Limit: usualAudit,
 	}
 	if text := params.Get("limit"); text != "" {
 		n, err := strconv.Atoi(text)

@@ -102,9 +102,10 @@ func (s *Server) serverCertEnds(o *dcvix.Overview, now time.Time) {
 
 // agentCertsEnd looks at the certificates that agents showed last.
 func (s *Server) agentCertsEnd(o *dcvix.Overview, now time.Time) {
-	for id, end := range s.certs.ends(now.Add(agentCertSoon)) {
+	for id, end := range s.certEnds.before(now.Add(agentCertSoon)) {
 		a, known := s.cfg.Broker.Agent(id)
 		if !known || a.State != dcvix.AgentRegistered {
+			s.certEnds.forget(id)
 			continue
 		}
 		host, reports := s.cfg.Broker.Host(id)

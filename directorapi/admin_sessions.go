@@ -7,25 +7,9 @@ import (
 	"github.com/dcvix/dcvix/session"
 )
 
-func (s *Server) listSessions(c echo.Context) error {
-	return s.listHosts(c, func(hosts []session.Host) any { // any: as encoding/json
-		sessions := make([]dcvix.Session, 0)
-		for _, h := range hosts {
-			sessions = append(sessions, h.Sessions...)
-		}
-		return sessions
-	})
-}
+func (s *Server) listSessions(c echo.Context) error { return s.listHosts(c, s.sessionTexts) }
 
-func (s *Server) listServers(c echo.Context) error {
-	return s.listHosts(c, func(hosts []session.Host) any { // any: as encoding/json
-		servers := make([]dcvix.Server, len(hosts))
-		for i, h := range hosts {
-			servers[i] = serverForAdmin(h)
-		}
-		return servers
-	})
-}
+func (s *Server) listServers(c echo.Context) error { return s.listHosts(c, s.serverTexts) }
 
 // openSession is for admins: for any user, on any host or in a pool.
 func (s *Server) openSession(c echo.Context) error {

@@ -3,7 +3,7 @@ package directorapi
 import (
 	"crypto/sha256"
 	"crypto/x509"
-	"maps"
+	"errors"
 	"strings"
 	"sync"
 	"time"
@@ -13,48 +13,25 @@ import (
 	"github.com/dcvix/dcvix/session"
 )
 
-// maxCerts bounds the memory of verified certificates, a few hundred bytes each.
-const maxCerts = 20_000
-
-// A certCache verifies agents' certificates and remembers those that were good,
-// so that a kept-alive connection costs no signature check a request. Only the
-// chain and the dates are remembered: whether the agent is still registered is
-// asked each time.
-type certCache struct {
-	pool *x509.CertPool
-	now  func() time.Time
-
-	mu   sync.RWMutex
-	good map[[sha256.Size]byte]peer
-}
-
-// A peer is who a verified certificate names.
+// A peer is who a verified certificate of an agent names. Whether the agent is still
+// registered is to be asked each time.
 type peer struct {
 	id      dcvix.AgentID
 	key     session.KeyHash
 	expires time.Time
 }
 
-func newCertCache(authority *ca.Authority, now func() time.Time) *certCache {
-	return &certCache{pool: authority.Pool(), now: now, good: make(map[[sha256.Size]byte]peer)}
-}
+var errNotAnAgent = errors.New("the certificate is not of an agent")
 
-func (c *certCache) verify(chain []*x509.Certificate) (peer, error) {
+// verifyAgent returns who a chain of certificates is of, if the authority signed it.
+func verifyAgent(authority *ca.Authority, chain []*x509.Certificate, now time.Time) (peer, error) {
 	leaf := chain[0]
-	key := sha256.Sum256(leaf.Raw)
-	now := c.now()
-	c.mu.RLock()
-	p, ok := c.good[key]
-	c.mu.RUnlock()
-	if ok && now.Before(p.expires) {
-		return p, nil
-	}
 	intermediates := x509.NewCertPool()
 	for _, above := range chain[1:] {
 		intermediates.AddCert(above)
 	}
 	_, err := leaf.Verify(x509.VerifyOptions{
-		Roots: c.pool, Intermediates: intermediates, CurrentTime: now,
+		Roots: authority.Pool(), Intermediates: intermediates, CurrentTime: now,
 		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
 	})
 	if err != nil {
@@ -64,27 +41,43 @@ func (c *certCache) verify(chain []*x509.Certificate) (peer, error) {
 	if !ok || dcvix.AgentID(guid).Validate() != nil {
 		return peer{}, errNotAnAgent
 	}
-	p = peer{id: dcvix.AgentID(guid), key: sha256.Sum256(leaf.RawSubjectPublicKeyInfo), expires: leaf.NotAfter}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if len(c.good) >= maxCerts {
-		clear(c.good)
-	}
-	c.good[key] = p
-	return p, nil
+	return peer{id: dcvix.AgentID(strings.Clone(guid)), key: sha256.Sum256(leaf.RawSubjectPublicKeyInfo), expires: leaf.NotAfter}, nil
 }
 
-// ends returns when the certificate ends that each agent showed, of several the one
-// that lasts longest, as far as it is before a time.
-func (c *certCache) ends(before time.Time) map[dcvix.AgentID]time.Time {
-	ends := make(map[dcvix.AgentID]time.Time)
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	for _, p := range c.good {
-		if p.expires.After(ends[p.id]) {
-			ends[p.id] = p.expires
+// certEnds remembers until when the certificate lasts that each agent showed, of
+// several the one that lasts longest. The zero value is empty and ready to use.
+type certEnds struct {
+	mu  sync.Mutex
+	all map[dcvix.AgentID]time.Time
+}
+
+// note takes in that a registered agent showed a certificate.
+func (c *certEnds) note(p peer) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.all == nil {
+		c.all = make(map[dcvix.AgentID]time.Time)
+	}
+	if p.expires.After(c.all[p.id]) {
+		c.all[p.id] = p.expires
+	}
+}
+
+// before returns those that end before a time.
+func (c *certEnds) before(limit time.Time) map[dcvix.AgentID]time.Time {
+	soon := make(map[dcvix.AgentID]time.Time)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for id, end := range c.all {
+		if end.Before(limit) {
+			soon[id] = end
 		}
 	}
-	maps.DeleteFunc(ends, func(_ dcvix.AgentID, end time.Time) bool { return !end.Before(before) })
-	return ends
+	return soon
+}
+
+func (c *certEnds) forget(id dcvix.AgentID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.all, id)
 }

@@ -1,6 +1,7 @@
 package directorapi
 
 import (
+	"bytes"
 	"errors"
 	"log/slog"
 	"net"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/dcvix/dcvix"
 	"github.com/dcvix/dcvix/auth"
 	"github.com/dcvix/dcvix/auth/token"
 	"github.com/dcvix/dcvix/session"
@@ -139,8 +141,11 @@ func Counted(l net.Listener) int {
 	return sum
 }
 
-// SameHost is how lists see that a host did not change.
-func SameHost(a, b session.Host) bool { return sameHost(a, b) }
-
 // AuditQuery reads the query of a request for the audit.
 func AuditQuery(params url.Values) (session.AuditQuery, error) { return auditQuery(params) }
+
+// ServerForAdmin is a host as lists have it.
+func ServerForAdmin(h session.Host) dcvix.Server { return serverForAdmin(h) }
+
+// GiveBack keeps a buffer for the bodies of other requests.
+func GiveBack(body *bytes.Buffer) { giveBack(body) }

@@ -43,6 +43,13 @@ func (p *inbound) end() {
 
 type inboundKey struct{}
 
+// inboundOf returns the connection of a request, nil unless it is one of an
+// [HTTPServer].
+func inboundOf(r *http.Request) *inbound {
+	p, _ := r.Context().Value(inboundKey{}).(*inbound)
+	return p
+}
+
 type stoppingKey struct{}
 
 // stopping returns a channel that is closed when the server of a request is shut
@@ -74,57 +81,54 @@ func trackInbound(s *http.Server) {
 	}
 }
 
-// agentConns knows the open connections over which an agent showed its
-// certificate. The zero value is empty and ready to use.
+// agentConns knows the open connections over which an agent showed its certificate.
+// That is the same one for all the life of a connection, so that one that is kept
+// costs no signature check a request. The zero value is empty and ready to use.
 type agentConns struct {
-	mu   sync.Mutex
-	open map[dcvix.AgentID]map[*inbound]struct{}
+	mu   sync.RWMutex
+	open map[*inbound]peer
 }
 
-// note remembers the connection of a request, if it is one of an [HTTPServer].
-func (c *agentConns) note(r *http.Request, id dcvix.AgentID) {
-	p, ok := r.Context().Value(inboundKey{}).(*inbound)
-	if !ok || !c.add(id, p) {
-		return
-	}
-	p.atEnd(func() { c.forget(id, p) })
+// peer returns who showed a certificate over the connection, if it was noted.
+func (c *agentConns) peer(in *inbound) (peer, bool) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	p, noted := c.open[in]
+	return p, noted
 }
 
-func (c *agentConns) add(id dcvix.AgentID, p *inbound) (added bool) {
+// note remembers who showed a certificate over the connection, until that has ended.
+func (c *agentConns) note(in *inbound, p peer) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	if _, known := c.open[id][p]; known {
-		return false
-	}
 	if c.open == nil {
-		c.open = make(map[dcvix.AgentID]map[*inbound]struct{})
+		c.open = make(map[*inbound]peer)
 	}
-	if c.open[id] == nil {
-		c.open[id] = make(map[*inbound]struct{})
+	_, noted := c.open[in]
+	c.open[in] = p
+	c.mu.Unlock()
+	if !noted {
+		in.atEnd(func() { c.forget(in) })
 	}
-	c.open[id][p] = struct{}{}
-	return true
 }
 
-func (c *agentConns) forget(id dcvix.AgentID, p *inbound) {
+func (c *agentConns) forget(in *inbound) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	delete(c.open[id], p)
-	if len(c.open[id]) == 0 {
-		delete(c.open, id)
-	}
+	delete(c.open, in)
 }
 
 // cut closes the connections of an agent at once, without the farewell of TLS,
 // for which a peer that does not read would make us wait.
 func (c *agentConns) cut(id dcvix.AgentID) {
-	c.mu.Lock()
-	peers := make([]*inbound, 0, len(c.open[id]))
-	for p := range c.open[id] {
-		peers = append(peers, p)
+	c.mu.RLock()
+	var theirs []*inbound
+	for in, p := range c.open {
+		if p.id == id {
+			theirs = append(theirs, in)
+		}
 	}
-	c.mu.Unlock()
-	for _, p := range peers {
-		_ = underTLS(p.conn).Close() // it may be closed already
+	c.mu.RUnlock()
+	for _, in := range theirs {
+		_ = underTLS(in.conn).Close() // it may be closed already
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"net"
-	"net/http"
 	"net/netip"
 	"sync"
 	"time"
@@ -127,12 +126,8 @@ func (c *limitedConn) Close() error {
 	return c.Conn.Close()
 }
 
-// free has the connection of a request no longer count for its address.
-func free(r *http.Request) {
-	p, ok := r.Context().Value(inboundKey{}).(*inbound)
-	if !ok {
-		return
-	}
+// free has a connection no longer count for its address.
+func (p *inbound) free() {
 	if limited, ok := underTLS(p.conn).(*limitedConn); ok {
 		limited.free()
 	}

@@ -2,7 +2,6 @@ package directorapi
 
 import (
 	"bytes"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
@@ -12,7 +11,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/labstack/echo/v4"
@@ -51,23 +49,23 @@ func (s *Server) sendList(c echo.Context, body []byte) error {
 	return c.Blob(http.StatusOK, echo.MIMEApplicationJSON, zipped)
 }
 
-// listHosts is list for what is made of the hosts of one page. Whether the client
-// has it is known before it is made.
-func (s *Server) listHosts(c echo.Context, list func([]session.Host) any) error { // any: as encoding/json
-	hosts := s.cfg.Broker.Hosts()
-	tag := s.view.tag(hosts)
-	hosts, err := page(c, hosts)
+// listHosts is list for what the texts say of each host of one page. Whether the client
+// has it is known without a look at the hosts.
+func (s *Server) listHosts(c echo.Context, texts *hostTexts) error {
+	asked, err := readPage(c)
 	if err != nil {
 		return err
 	}
+	tag := weakTag(fmt.Sprintf("%s.%d", s.run, s.cfg.Broker.HostsRevision())) // before the hosts: it is never newer
 	if notModified(c, tag) {
 		return c.NoContent(http.StatusNotModified)
 	}
-	body, err := json.Marshal(list(hosts))
+	hosts := s.cfg.Broker.Hosts()
+	body, err := texts.list(asked.of(c, hosts), len(hosts))
 	if err != nil {
 		return err
 	}
-	return s.sendList(c, append(body, '\n'))
+	return s.sendList(c, body)
 }
 
 // notModified sets the headers of a list, and says whether the client has what the
@@ -117,68 +115,43 @@ func (s *Server) zip(plain []byte) ([]byte, error) {
 	return zipped.Bytes(), err
 }
 
-// A hostView gives each state of all hosts a tag of its own without looking into
-// what they report: the hosts that a broker hands out never change, so what is at
-// the same place is the same. The zero value is ready to use.
-type hostView struct {
-	mu    sync.Mutex
-	last  []session.Host
-	name  string // of this director's run
-	count uint64
+// A page is a part of a list of hosts. The zero value is all of it.
+type page struct {
+	after string // hosts with this name or one before are not in it
+	limit int    // how many hosts are in it at most; 0 means all
 }
 
-// tag returns the tag of the hosts: that of the last time when they are the same.
-func (v *hostView) tag(hosts []session.Host) string {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if v.name == "" {
-		v.name = rand.Text()
-	}
-	if v.count == 0 || !slices.EqualFunc(v.last, hosts, sameHost) {
-		v.count++
-		v.last = hosts
-	}
-	return weakTag(fmt.Sprintf("%s.%d", v.name, v.count))
-}
-
-// sameHost says whether two hosts are certainly the same.
-func sameHost(a, b session.Host) bool {
-	return a.Agent == b.Agent && a.Name == b.Name && a.Address == b.Address && a.DCVPort == b.DCVPort &&
-		a.Stats == b.Stats && a.Flags == b.Flags && a.Version == b.Version && a.LastSeen.Equal(b.LastSeen) && a.Silent == b.Silent &&
-		a.Licence == b.Licence && samePlace(a.Tags, b.Tags) && samePlace(a.Problems, b.Problems) &&
-		samePlace(a.GPUs, b.GPUs) && samePlace(a.Sessions, b.Sessions)
-}
-
-func samePlace[T any](a, b []T) bool { // any: the elements are not looked at
-	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
-}
-
-// The pages of a list of hosts.
+// maxPage is the largest limit.
 const maxPage = 10_000
 
-// page returns the hosts after the one that the query names, as many as it says,
-// and links to the next page when there is one (RFC 8288). Without a query it
-// returns all.
-func page(c echo.Context, hosts []session.Host) ([]session.Host, error) {
-	if after := c.QueryParam("after"); after != "" {
-		from, found := slices.BinarySearchFunc(hosts, after, func(h session.Host, name string) int { return strings.Compare(string(h.Name), name) })
+// readPage returns the page that the query asks for.
+func readPage(c echo.Context) (page, error) {
+	p := page{after: c.QueryParam("after")}
+	asked := c.QueryParam("limit")
+	if asked == "" {
+		return p, nil
+	}
+	var err error
+	if p.limit, err = strconv.Atoi(asked); err != nil || p.limit < 1 || p.limit > maxPage {
+		return page{}, malformed("The limit is a number from 1 to %d.", maxPage)
+	}
+	return p, nil
+}
+
+// of returns the hosts of the page, and links to the next page when there is one
+// (RFC 8288).
+func (p page) of(c echo.Context, hosts []session.Host) []session.Host {
+	if p.after != "" {
+		from, found := slices.BinarySearchFunc(hosts, p.after, func(h session.Host, name string) int { return strings.Compare(string(h.Name), name) })
 		if found {
 			from++
 		}
 		hosts = hosts[from:]
 	}
-	asked := c.QueryParam("limit")
-	if asked == "" {
-		return hosts, nil
+	if p.limit == 0 || p.limit >= len(hosts) {
+		return hosts
 	}
-	limit, err := strconv.Atoi(asked)
-	if err != nil || limit < 1 || limit > maxPage {
-		return nil, malformed("The limit is a number from 1 to %d.", maxPage)
-	}
-	if limit >= len(hosts) {
-		return hosts, nil
-	}
-	next := url.Values{"after": {string(hosts[limit-1].Name)}, "limit": {asked}}
+	next := url.Values{"after": {string(hosts[p.limit-1].Name)}, "limit": {strconv.Itoa(p.limit)}}
 	c.Response().Header().Set("Link", fmt.Sprintf(`<?%s>; rel="next"`, next.Encode()))
-	return hosts[:limit], nil
+	return hosts[:p.limit]
 }

@@ -1,12 +1,17 @@
 package directorapi
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
 	"io/fs"
+	"mime"
 	"net/http"
 	"path"
+	"strconv"
 	"strings"
 
+	"github.com/klauspost/compress/gzip"
 	"github.com/labstack/echo/v4"
 )
 
@@ -45,9 +50,62 @@ func (s *Server) servePages(c echo.Context) error {
 	header.Set("Cache-Control", "no-cache")
 	if strings.HasPrefix(name, "assets/") { // their names carry a hash of their content
 		header.Set("Cache-Control", "public, max-age=31536000, immutable")
+		return s.serveAsset(c, name)
 	}
 	http.FileServerFS(s.cfg.UI).ServeHTTP(c.Response(), r)
 	return nil
+}
+
+// serveAsset answers with a file, compressed when the client can read that and it is
+// text. A part of a file is cut from the plain one.
+func (s *Server) serveAsset(c echo.Context, name string) error {
+	r, header := c.Request(), c.Response().Header()
+	kind := mime.TypeByExtension(path.Ext(name))
+	isText := strings.HasPrefix(kind, "text/") || strings.HasSuffix(kind, "svg+xml")
+	if isText {
+		header.Add("Vary", "Accept-Encoding")
+	}
+	if !isText || r.Header.Get("Range") != "" || !acceptsGzip(r.Header) {
+		http.FileServerFS(s.cfg.UI).ServeHTTP(c.Response(), r)
+		return nil
+	}
+	zipped, err := s.zippedAsset(name)
+	if err != nil {
+		return err
+	}
+	header.Set("Content-Encoding", "gzip")
+	header.Set("Content-Type", kind)
+	header.Set("Content-Length", strconv.Itoa(len(zipped)))
+	c.Response().WriteHeader(http.StatusOK)
+	if r.Method == http.MethodGet {
+		_, err = c.Response().Write(zipped)
+	}
+	return err
+}
+
+// zippedAsset compresses a file as well as can be, at the first time that somebody
+// asks for it.
+func (s *Server) zippedAsset(name string) ([]byte, error) {
+	if kept, ok := s.zipped.Load(name); ok {
+		return kept.([]byte), nil //nolint:forcetypeassert // nothing else is put there
+	}
+	plain, err := fs.ReadFile(s.cfg.UI, name)
+	if err != nil {
+		return nil, err
+	}
+	var zipped bytes.Buffer
+	w, err := gzip.NewWriterLevel(&zipped, gzip.BestCompression)
+	if err == nil {
+		_, err = w.Write(plain)
+	}
+	if err == nil {
+		err = w.Close()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("compress %s: %w", name, err)
+	}
+	s.zipped.Store(name, zipped.Bytes())
+	return zipped.Bytes(), nil
 }
 
 // hasPage says whether there is a file, or a folder with an index.

@@ -1,8 +1,11 @@
 package directorapi_test
 
 import (
+	"compress/gzip"
+	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"testing/fstest"
 
@@ -49,6 +52,62 @@ func TestPages(t *testing.T) {
 			if tt.want == 200 {
 				assert.Contains(t, r.header.Get("Content-Security-Policy"), "script-src 'self';")
 				assert.Contains(t, r.header.Get("Content-Security-Policy"), "frame-ancestors 'none'")
+			}
+		})
+	}
+}
+
+func TestAssetsAreCompressedForThoseWhoCanReadThat(t *testing.T) {
+	script := strings.Repeat("console.log('dcvix');\n", 100)
+	s := directorapitest.NewServer(t, directorapitest.WithAPI(func(c *directorapi.Config) {
+		c.UI = fstest.MapFS{
+			"index.html": {Data: []byte(script)}, "assets/a.js": {Data: []byte(script)}, "assets/a.css": {Data: []byte(script)},
+			"assets/a.svg": {Data: []byte(script)}, "assets/a.png": {Data: []byte(script)},
+		}
+	}))
+	tests := map[string]struct {
+		method, path, accept, rang string
+		zipped                     bool
+		vary                       string
+	}{
+		"a script":                   {"GET", "/assets/a.js", "gzip, br", "", true, "Accept-Encoding"},
+		"a script again":             {"GET", "/assets/a.js", "gzip", "", true, "Accept-Encoding"},
+		"styles":                     {"GET", "/assets/a.css", "br;q=1, gzip;q=0.5", "", true, "Accept-Encoding"},
+		"a drawing":                  {"GET", "/assets/a.svg", "gzip", "", true, "Accept-Encoding"},
+		"only its head":              {"HEAD", "/assets/a.js", "gzip", "", true, "Accept-Encoding"},
+		"for who cannot read it":     {"GET", "/assets/a.js", "", "", false, "Accept-Encoding"},
+		"for who does not want it":   {"GET", "/assets/a.js", "gzip;q=0", "", false, "Accept-Encoding"},
+		"a part of it":               {"GET", "/assets/a.js", "gzip", "bytes=0-6", false, "Accept-Encoding"},
+		"a picture is so already":    {"GET", "/assets/a.png", "gzip", "", false, ""},
+		"a document is short anyway": {"GET", "/", "gzip", "", false, ""},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			who := anybody(s)
+			who.header = map[string]string{"Accept-Encoding": tt.accept}
+			if tt.rang != "" {
+				who.header["Range"] = tt.rang
+			}
+			r := who.send(t, tt.method, tt.path, nil)
+			assert.Equal(t, tt.zipped, r.header.Get("Content-Encoding") == "gzip")
+			assert.Equal(t, tt.vary, r.header.Get("Vary"))
+			body := r.body
+			if tt.zipped && tt.method == "GET" {
+				assert.Less(t, len(body), len(script)/5)
+				plain, err := gzip.NewReader(strings.NewReader(body))
+				require.NoError(t, err)
+				text, err := io.ReadAll(plain)
+				require.NoError(t, err)
+				body = string(text)
+			}
+			switch {
+			case tt.method == "HEAD":
+				assert.Empty(t, body)
+			case tt.rang != "":
+				assert.Equal(t, http.StatusPartialContent, r.status)
+				assert.Equal(t, "console", body)
+			default:
+				assert.Equal(t, script, body)
 			}
 		})
 	}

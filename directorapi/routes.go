@@ -99,6 +99,7 @@ func routes() []route {
 		{post, dcvix.PathAdminServerUndrain, accessAdmin, forAdmins, session.AuditHostUndrain, (*Server).undrain},
 		{post, dcvix.PathAdminExplain, accessAdmin, forAdmins, "", (*Server).explain},
 		{get, dcvix.PathAdminAudit, accessAdmin, forUsers, "", (*Server).readAudit},
+		{get, dcvix.PathAdminAuditExport, accessAdmin, forUsers, session.AuditExport, (*Server).exportAudit},
 		{get, dcvix.PathAdminPolicy, accessAdmin, forUsers, "", (*Server).policy},
 		{get, dcvix.PathAdminPolicyAccess, accessAdmin, forAdmins, "", (*Server).policyAccess},
 		{get, dcvix.PathAdminPolicyReach, accessAdmin, forAdmins, "", (*Server).policyReach},

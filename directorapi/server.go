@@ -12,6 +12,7 @@ package directorapi
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -89,7 +90,6 @@ type Server struct {
 	users   http.Handler
 	agents  http.Handler
 	control http.Handler
-	certs   *certCache
 	cross   *http.CrossOriginProtection
 	conns   agentConns
 
@@ -99,11 +99,17 @@ type Server struct {
 	refusals   refusals
 	sources    refusals // what checkSource logs
 	challenges *challenges
-	view       hostView
+	run        string    // is another one for each Server, in the tags of lists
 	zippers    sync.Pool // of *gzip.Writer
+	zipped     sync.Map  // name of an asset to its content, compressed
 
+	serverTexts  *hostTexts // what lists say of a host
+	sessionTexts *hostTexts // what lists say of its sessions
+
+	certEnds     certEnds
 	auditFails   failing
 	auditReaders chan struct{} // one element for each who reads the audit
+	auditExports chan struct{} // likewise, for exports
 	streams      streams
 }
 
@@ -140,9 +146,11 @@ func New(cfg Config) (*Server, error) {
 		cfg.Throttle = usual
 	}
 	s := &Server{
-		cfg: cfg, certs: newCertCache(cfg.CA, cfg.Now), cross: http.NewCrossOriginProtection(),
-		challenges: newChallenges(cfg.Tokens, cfg.Now), proxies: cfg.TrustedProxies, gateway: gateway,
-		auditReaders: make(chan struct{}, auditReaders), streams: streams{patience: streamPatience},
+		cfg: cfg, cross: http.NewCrossOriginProtection(),
+		challenges: newChallenges(cfg.Tokens, cfg.Now), run: rand.Text(), proxies: cfg.TrustedProxies, gateway: gateway,
+		auditReaders: make(chan struct{}, auditReaders), auditExports: make(chan struct{}, auditExports), streams: streams{patience: streamPatience},
+		serverTexts:  newHostTexts(func(h session.Host) any { return []dcvix.Server{serverForAdmin(h)} }),
+		sessionTexts: newHostTexts(func(h session.Host) any { return h.Sessions }),
 	}
 	for _, part := range []struct {
 		into *http.Handler

@@ -35,6 +35,7 @@ const (
 	AuditHostDrain       AuditAction = "host.drain"        // a host gets no new sessions, by an admin
 	AuditHostUndrain     AuditAction = "host.undrain"      // by an admin
 	AuditPolicyReload    AuditAction = "policy.reload"
+	AuditExport          AuditAction = "audit.export"        // by an admin
 	AuditForgetDenial    AuditAction = "agent.forget-denial" // by an admin
 	AuditServerRenewed   AuditAction = "ca.server-renewed"   // the director's own certificate, for its age or its names
 	AuditStoreImport     AuditAction = "store.import"        // the register of a director of the 0.1 generation was taken over, or could not be read
@@ -114,12 +115,14 @@ func bounded[T ~string](text T) T {
 // An AuditQuery says which records to read. Its zero value asks for the newest
 // of all.
 type AuditQuery struct {
-	From   time.Time   // the earliest; zero means no bound
-	Until  time.Time   // records from then on are left out; zero means no bound
-	Action AuditAction // "" means all
-	Actor  string      // "" means everybody
-	Target string      // "" means all
-	Limit  int         // how many records, the newest ones; 0 means 1,000
+	From    time.Time    // the earliest; zero means no bound
+	Until   time.Time    // records from then on are left out; zero means no bound
+	Action  AuditAction  // "" means all; one that ends with a dot means all that begin so, such as "session."
+	Outcome AuditOutcome // "" means all
+	Actor   string       // "" means everybody
+	Target  string       // "" means all
+	Text    string       // what stands in any text of a record, in letters of either case; "" means anything
+	Limit   int          // how many records, the newest ones; 0 means 1,000
 }
 
 // Matches says whether the query, apart from its limit, asks for the record.
@@ -127,10 +130,29 @@ func (q AuditQuery) Matches(r AuditRecord) bool {
 	switch {
 	case !q.From.IsZero() && r.Time.Before(q.From), !q.Until.IsZero() && !r.Time.Before(q.Until):
 		return false
-	case q.Action != "" && r.Action != q.Action, q.Actor != "" && r.Actor != q.Actor, q.Target != "" && r.Target != q.Target:
+	case !q.Action.includes(r.Action), q.Outcome != "" && r.Outcome != q.Outcome, q.Actor != "" && r.Actor != q.Actor, q.Target != "" && r.Target != q.Target:
 		return false
 	}
-	return true
+	return q.Text == "" || r.contains(q.Text)
+}
+
+// includes says whether an action in a query asks for one of a record.
+func (a AuditAction) includes(other AuditAction) bool {
+	return a == "" || a == other || strings.HasSuffix(string(a), ".") && strings.HasPrefix(string(other), string(a))
+}
+
+// contains says whether a text of the record has that in it, in letters of either
+// case.
+func (r *AuditRecord) contains(text string) bool {
+	text = strings.ToLower(text)
+	for _, in := range []string{
+		string(r.Action), string(r.Outcome), string(r.Role), r.Actor, r.Address, r.RequestID, r.Target, r.Reason, r.Old, r.New,
+	} {
+		if strings.Contains(strings.ToLower(in), text) {
+			return true
+		}
+	}
+	return false
 }
 
 // Most returns the limit of the query, the default filled in.
@@ -154,6 +176,11 @@ type AuditLog interface {
 	// Read returns the newest records that the query asks for, in the order in
 	// which they were added. Old ones may be gone, as a log is bounded.
 	Read(ctx context.Context, q AuditQuery) ([]AuditRecord, error)
+	// Scan calls f with every record that the query asks for, whatever its limit, in
+	// the order in which they were added, and takes no more memory for many than for
+	// one. It ends with an error of f, which it returns as it is. Records that are
+	// added meanwhile may be among them or not, and appending does not wait for f.
+	Scan(ctx context.Context, q AuditQuery, f func(AuditRecord) error) error
 }
 
 // Agent returns the entry of an agent, and whether there is one. It costs no disk

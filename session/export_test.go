@@ -53,6 +53,9 @@ func (f *Fleet) NotClosed(id dcvix.AgentID, a *Act) { f.notClosed(id, a) }
 // Expire is expire.
 func (f *Fleet) Expire(now time.Time) { f.expire(now) }
 
+// SetFlags is setFlags.
+func (f *Fleet) SetFlags(id dcvix.AgentID, flags HostFlags) { f.setFlags(id, flags) }
+
 // Sweep is sweep.
 func (f *Fleet) Sweep(now time.Time) (silent, dropped []Host) { return f.sweep(now) }
 

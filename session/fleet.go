@@ -26,6 +26,7 @@ type Host struct {
 	Silent   bool            // it has not reported for too long; its sessions are unknown
 	Sessions []dcvix.Session // ordered by ID; never nil
 	Flags    HostFlags       // what an admin decided about it; zero when nothing
+	Revision uint64          // is another one whenever anything here is
 
 	interval time.Duration // between its reports
 }
@@ -47,14 +48,16 @@ type Fleet struct {
 	deadline time.Duration // of acts
 	tell     func(Event)   // of what changed; it must not wait
 
-	mu      sync.RWMutex
-	hosts   map[dcvix.AgentID]*live
-	where   whereabouts[dcvix.SessionID]
-	owners  whereabouts[string]         // by folded name
-	flags   map[dcvix.AgentID]HostFlags // also of hosts that do not report
-	past    map[dcvix.AgentID]*history  // of the last hour, also of hosts that were dropped for their silence
-	due     time.Time                   // no passing phase ends before it; zero when there is none
-	changes uint64                      // counts the hosts that came and went
+	mu       sync.RWMutex
+	hosts    map[dcvix.AgentID]*live
+	order    byName // all hosts
+	where    whereabouts[dcvix.SessionID]
+	owners   whereabouts[string]         // by folded name
+	flags    map[dcvix.AgentID]HostFlags // also of hosts that do not report
+	past     map[dcvix.AgentID]*history  // of the last hour, also of hosts that were dropped for their silence
+	due      time.Time                   // no passing phase ends before it; zero when there is none
+	changes  uint64                      // counts the hosts that came and went
+	revision uint64                      // counts the changes of what [Fleet.Hosts] returns
 }
 
 // A live host is what it reported, and its sessions as they are for us.
@@ -105,7 +108,11 @@ func (f *Fleet) Report(a Agent, update dcvix.AgentUpdate, at time.Time) {
 	case l != nil && at.Before(l.host.LastSeen) && l.host.LastSeen.Sub(at) < f.deadline:
 		return // much older means that the clock was put back
 	case l == nil:
-		l = f.begin(a.ID)
+		l = f.begin(a)
+	case l.host.Name != a.Hostname:
+		f.order.remove(l)
+		l.host.Name = a.Hostname
+		f.order.add(l)
 	}
 	h.Flags, h.Sessions = f.flags[a.ID], l.host.Sessions
 	l.host = h
@@ -116,14 +123,15 @@ func (f *Fleet) Report(a Agent, update dcvix.AgentUpdate, at time.Time) {
 }
 
 // begin takes in a host that was not there; mu is held.
-func (f *Fleet) begin(id dcvix.AgentID) *live {
-	past := f.past[id]
+func (f *Fleet) begin(a Agent) *live {
+	past := f.past[a.ID]
 	if past == nil {
 		past = newHistory()
-		f.past[id] = past
+		f.past[a.ID] = past
 	}
-	l := &live{past: past}
-	f.hosts[id] = l
+	l := &live{host: Host{Agent: a.ID, Name: a.Hostname}, past: past}
+	f.hosts[a.ID] = l
+	f.order.add(l)
 	f.changes++
 	return l
 }
@@ -197,6 +205,13 @@ func (f *Fleet) show(l *live) {
 	}
 	f.moved(l.host.Agent, l.host.Sessions, sessions)
 	l.host.Sessions, l.candidate = sessions, l.newCandidate()
+	f.changed(l)
+}
+
+// changed makes known that a host is no longer what it was; mu is held.
+func (f *Fleet) changed(l *live) {
+	f.revision++
+	l.host.Revision = f.revision
 }
 
 // sameSession says whether two look the same but for when they were seen.
@@ -237,23 +252,24 @@ func (f *Fleet) expire(now time.Time) {
 	}
 }
 
-func located(s dcvix.Session, host dcvix.Hostname, at time.Time) dcvix.Session {
-	s.ServerID, s.LastSeen = host, dcvix.Time{Time: at}
-	s.UID = string(s.ID) + "-" + string(host)
-	return s
-}
-
 // Drop forgets a host.
 func (f *Fleet) Drop(id dcvix.AgentID) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	delete(f.past, id)
 	if l, there := f.hosts[id]; there {
-		delete(f.hosts, id)
-		f.moved(id, l.host.Sessions, nil)
-		f.changes++
-		f.tell(Event{Kind: EventHost, Agent: id})
+		f.forget(l)
 	}
+}
+
+// forget lets go of a host; mu is held.
+func (f *Fleet) forget(l *live) {
+	delete(f.hosts, l.host.Agent)
+	f.order.remove(l)
+	f.moved(l.host.Agent, l.host.Sessions, nil)
+	f.changes++
+	f.revision++
+	f.tell(Event{Kind: EventHost, Agent: l.host.Agent})
 }
 
 // Host returns one host.
@@ -270,25 +286,23 @@ func (f *Fleet) Host(id dcvix.AgentID) (Host, bool) {
 // Hosts returns every host, ordered by name.
 func (f *Fleet) Hosts() []Host {
 	f.mu.RLock()
-	hosts := make([]Host, 0, len(f.hosts))
-	for _, l := range f.hosts {
-		hosts = append(hosts, l.host)
+	defer f.mu.RUnlock()
+	hosts := make([]Host, len(f.order))
+	for i, l := range f.order {
+		hosts[i] = l.host
 	}
-	f.mu.RUnlock()
-	// Hosts are large: what is moved often is pointers to them.
-	order := make([]*Host, len(hosts))
-	for i := range hosts {
-		order[i] = &hosts[i]
-	}
-	slices.SortFunc(order, func(a, b *Host) int { return cmp.Compare(a.Name, b.Name) })
-	sorted := make([]Host, len(hosts))
-	for i, h := range order {
-		sorted[i] = *h
-	}
-	return sorted
+	return hosts
 }
 
-func byName(a, b Host) int { return cmp.Compare(a.Name, b.Name) }
+// Revision returns a number that is another one whenever [Fleet.Hosts] returns
+// something else.
+func (f *Fleet) Revision() uint64 {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	return f.revision
+}
+
+func compareNames(a, b Host) int { return cmp.Compare(a.Name, b.Name) }
 
 // sweep marks the hosts that fell silent and drops those silent ten times as
 // long; it returns both. What a dropped host reported is remembered for an hour.
@@ -298,17 +312,14 @@ func (f *Fleet) sweep(now time.Time) (silent, dropped []Host) {
 	maps.DeleteFunc(f.past, func(id dcvix.AgentID, past *history) bool {
 		return f.hosts[id] == nil && past.old(stepOf(now, HistoryStep))
 	})
-	maps.DeleteFunc(f.hosts, func(_ dcvix.AgentID, l *live) bool {
+	for _, l := range f.hosts {
 		limit := max(f.maxAge, l.host.interval*5/2)
 		age := now.Sub(l.host.LastSeen)
-		if age > 10*limit {
+		switch {
+		case age > 10*limit:
 			dropped = append(dropped, l.host)
-			f.changes++
-			f.moved(l.host.Agent, l.host.Sessions, nil)
-			f.tell(Event{Kind: EventHost, Agent: l.host.Agent})
-			return true
-		}
-		if age > limit && !l.host.Silent {
+			f.forget(l)
+		case age > limit && !l.host.Silent:
 			l.host.Silent = true
 			for _, e := range l.entries {
 				e.happen(evSilence)
@@ -317,8 +328,7 @@ func (f *Fleet) sweep(now time.Time) (silent, dropped []Host) {
 			f.tell(Event{Kind: EventHost, Agent: l.host.Agent})
 			silent = append(silent, l.host)
 		}
-		return false
-	})
+	}
 	return silent, dropped
 }
 

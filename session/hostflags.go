@@ -119,6 +119,7 @@ func (f *Fleet) setFlags(id dcvix.AgentID, flags HostFlags) {
 	}
 	if l := f.hosts[id]; l != nil {
 		l.host.Flags = f.flags[id]
+		f.changed(l)
 	}
 	f.tell(Event{Kind: EventHost, Agent: id})
 }

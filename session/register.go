@@ -81,19 +81,27 @@ func (r *register) all() []Agent {
 // resolve returns the registered agent that a name means: the one whose name or
 // alias equals it, else the only one whose first label does.
 func (r *register) resolve(name string) (Agent, error) {
+	if a, found := r.find(name); found {
+		return a, nil
+	}
+	return Agent{}, fmt.Errorf("host %.80q: %w", name, ErrNotFound)
+}
+
+// find is resolve for those who expect not to find one.
+func (r *register) find(name string) (Agent, bool) {
 	host, err := dcvix.ParseHostname(name)
 	if err != nil {
-		return Agent{}, fmt.Errorf("host %.80q: %w", name, ErrNotFound)
+		return Agent{}, false
 	}
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	if id, ok := r.agents.names[host]; ok {
-		return r.agents.all[id].clone(), nil
+		return r.agents.all[id].clone(), true
 	}
 	if ids := r.labels[host.FirstLabel()]; len(ids) == 1 && r.shortens(ids[0], host) {
-		return r.agents.all[ids[0]].clone(), nil
+		return r.agents.all[ids[0]].clone(), true
 	}
-	return Agent{}, fmt.Errorf("host %.80q: %w", name, ErrNotFound)
+	return Agent{}, false
 }
 
 // shortens says whether host or a name of the agent is the first label alone:

@@ -77,8 +77,8 @@ func (b *Broker) locateQualified(ctx context.Context, name string) []Endpoint {
 			continue
 		}
 		id := dcvix.SessionID(name[:i])
-		a, err := b.register.resolve(name[i+1:])
-		if id.Validate() != nil || err != nil {
+		a, found := b.register.find(name[i+1:])
+		if !found || id.Validate() != nil {
 			continue
 		}
 		if err := b.ask(ctx, a); err != nil {
@@ -103,8 +103,6 @@ func (b *Broker) locateQualified(ctx context.Context, name string) []Endpoint {
 // locateID returns the sessions of that id. Until all hosts were asked, one may
 // have it that is not known: of an id that repeats it may be a second one.
 func (b *Broker) locateID(ctx context.Context, id dcvix.SessionID, known bool) []Endpoint {
-	tick := time.NewTicker(locateEvery)
-	defer tick.Stop()
 	for {
 		last := b.asks.allHeard() || ctx.Err() != nil
 		found := b.fleet.offering(id)
@@ -113,7 +111,7 @@ func (b *Broker) locateID(ctx context.Context, id dcvix.SessionID, known bool) [
 		}
 		select {
 		case <-ctx.Done():
-		case <-tick.C:
+		case <-time.After(locateEvery):
 		}
 	}
 }

@@ -151,7 +151,7 @@ func (r *policyReader) open(what string, begin json.Delim) (bool, error) {
 }
 
 func (r *policyReader) entries() ([]entry, error) {
-	var all []entry
+	all := make([]entry, 0, bytes.Count(r.data, []byte("{"))) // as many as there are, unless one has an object inside
 	some, err := r.open(theFile, '[')
 	for some && err == nil && r.dec.More() {
 		var e entry

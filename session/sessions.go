@@ -73,6 +73,15 @@ func (b *Broker) Hosts() []Host {
 	return b.fleet.Hosts()
 }
 
+// HostsRevision returns a number that is another one whenever Hosts returns
+// something else, and costs nothing of what that does. Taken before Hosts, it is of
+// what Hosts then returns or of something older, never of something newer. It counts
+// from the start of this Broker.
+func (b *Broker) HostsRevision() uint64 {
+	b.fleet.expire(b.cfg.Now())
+	return b.fleet.Revision()
+}
+
 // Host returns the host of an agent, and whether it reports; else it has only its
 // name and what was decided about it.
 func (b *Broker) Host(id dcvix.AgentID) (Host, bool) {
@@ -95,8 +104,7 @@ func (b *Broker) Report(ctx context.Context, a Agent, address string, update dcv
 	if err != nil {
 		return err
 	}
-	name, err := dcvix.ParseHostname(update.Stats.Hostname)
-	if err != nil || !speaksFor(a, name) {
+	if !speaksFor(a, update.Stats.Hostname) {
 		return fmt.Errorf("report of %.80q by the agent of %s: %w", update.Stats.Hostname, a.Hostname, ErrForbidden)
 	}
 	if port := update.AgentPort; port != a.Port && port >= minAgentPort && port <= maxAgentPort {
@@ -123,8 +131,12 @@ const (
 
 // speaksFor says whether a name is the agent's: one it goes by, or the short
 // form of one, which agents of the 0.1 generation say.
-func speaksFor(a Agent, name dcvix.Hostname) bool {
-	return slices.ContainsFunc(a.names(), func(own dcvix.Hostname) bool {
+func speaksFor(a Agent, said string) bool {
+	if said == string(a.Hostname) {
+		return true
+	}
+	name, err := dcvix.ParseHostname(said)
+	return err == nil && slices.ContainsFunc(a.names(), func(own dcvix.Hostname) bool {
 		return own == name || own.FirstLabel() == string(name) || string(own) == name.FirstLabel()
 	})
 }

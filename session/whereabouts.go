@@ -51,6 +51,6 @@ func (f *Fleet) hostsOf(owner dcvix.Username, same func(a, b dcvix.Username) boo
 		seen[id] = true
 		found = append(found, l.host)
 	}
-	slices.SortFunc(found, byName)
+	slices.SortFunc(found, compareNames)
 	return found
 }

@@ -13,13 +13,14 @@ import (
 // [auth.Counters]. open returns counters that are empty, and whose clock is now.
 func TestCounters(t *testing.T, open func(t *testing.T, now func() time.Time) auth.Counters) {
 	for name, check := range map[string]func(*testing.T, *counting){
-		"DelaysGrow":        testDelaysGrow,
-		"TriesAreForgotten": testTriesAreForgotten,
-		"OneIsTakenBack":    testOneIsTakenBack,
-		"AllAreTakenBack":   testAllAreTakenBack,
-		"KeysAreApart":      testKeysAreApart,
-		"ManyAtOnce":        testManyTakeAtOnce,
-		"AClockPutBack":     testClockPutBack,
+		"DelaysGrow":         testDelaysGrow,
+		"TriesAreForgotten":  testTriesAreForgotten,
+		"OneIsTakenBack":     testOneIsTakenBack,
+		"AllAreTakenBack":    testAllAreTakenBack,
+		"KeysAreApart":       testKeysAreApart,
+		"ManyAtOnce":         testManyTakeAtOnce,
+		"AClockPutBack":      testClockPutBack,
+		"FreeTriesNeverWait": testFreeTriesNeverWait,
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := &counting{t: t}
@@ -138,6 +139,17 @@ func testManyTakeAtOnce(t *testing.T, c *counting) {
 	wg.Wait()
 	if let.Load() != 3 {
 		t.Errorf("%d of 50 tries at once were let in, want 3", let.Load())
+	}
+}
+
+// Tries that come together may read the clock in another order than they count.
+func testFreeTriesNeverWait(t *testing.T, c *counting) {
+	for range 3 {
+		wait, err := c.Take(t.Context(), "a", "", []time.Duration{0, 0, 0, time.Second}, time.Minute)
+		if err != nil || wait > 0 {
+			t.Errorf("a free try: wait = %v, error = %v, want neither", wait, err)
+		}
+		c.pass(-time.Microsecond)
 	}
 }
 

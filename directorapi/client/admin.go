@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"strconv"
 	"time"
@@ -186,10 +187,43 @@ func (c *Client) Audit(ctx context.Context, q dcvix.AuditQuery) (dcvix.AuditResp
 	if q.Limit != 0 {
 		limit = strconv.Itoa(q.Limit)
 	}
-	path := query(dcvix.PathAdminAudit, [2]string{"before", moment(q.Before)}, [2]string{"since", moment(q.Since)},
-		[2]string{"actor", q.Actor}, [2]string{"action", q.Action}, [2]string{"target", q.Target}, [2]string{"limit", limit})
+	path := auditPath(dcvix.PathAdminAudit, q, [2]string{"limit", limit})
 	_, err := c.do(ctx, call{method: http.MethodGet, path: path, out: &page, new: true, things: true})
 	return page, err
+}
+
+// ExportAudit writes all records of the audit that q asks for, whatever its limit,
+// the oldest first. It takes as long as the audit is: ctx is its only limit of time.
+// It needs an admin; a director of the 0.1 generation cannot tell. The error has code
+// [dcvix.CodeNotFound] when no audit is kept. With any other error what was written
+// is a part.
+func (c *Client) ExportAudit(ctx context.Context, q dcvix.AuditQuery, format dcvix.AuditFormat, into io.Writer) error {
+	export := call{method: http.MethodGet, path: auditPath(dcvix.PathAdminAuditExport, q, [2]string{"format", string(format)}), new: true, things: true}
+	req, err := c.request(ctx, export)
+	if err != nil {
+		return err
+	}
+	res, err := c.http.Do(req)
+	if err != nil {
+		return c.transportError(ctx, err)
+	}
+	defer res.Body.Close() //nolint:errcheck // it was only read
+	if res.StatusCode != http.StatusOK || isHTML(res.Header, nil) {
+		body, _ := io.ReadAll(io.LimitReader(res.Body, c.most))
+		if err := c.check(export, res, body); err != nil {
+			return err
+		}
+		return c.notDirector("its answer cannot be read")
+	}
+	if _, err := io.Copy(into, res.Body); err != nil {
+		return c.transportError(ctx, err)
+	}
+	return nil
+}
+
+func auditPath(path string, q dcvix.AuditQuery, more [2]string) string {
+	return query(path, [2]string{"before", moment(q.Before)}, [2]string{"since", moment(q.Since)}, [2]string{"actor", q.Actor},
+		[2]string{"action", q.Action}, [2]string{"outcome", q.Outcome}, [2]string{"target", q.Target}, [2]string{"text", q.Text}, more)
 }
 
 func moment(t dcvix.Time) string {

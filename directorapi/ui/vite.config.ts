@@ -4,6 +4,7 @@ import react from "@vitejs/plugin-react";
 import { defineConfig } from "vitest/config";
 
 import { licences } from "./build/licences.ts";
+import { mantineStyles } from "./build/mantine.ts";
 
 const path = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 
@@ -12,7 +13,7 @@ const path = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 // eslint-disable-next-line no-restricted-syntax -- vite asks for a default export
 export default defineConfig({
   base: "./",
-  plugins: [react(), licences()],
+  plugins: [react(), mantineStyles(), licences()],
   build: {
     target: "es2022",
     assetsInlineLimit: 0, // the content security policy has no data: addresses
@@ -27,6 +28,7 @@ export default defineConfig({
     environmentOptions: { jsdom: { url: "https://director.test/prefix/" } },
     setupFiles: ["./src/test/setup.ts"],
     restoreMocks: true,
+    testTimeout: 120_000, // a test waits for what it wants to see; this is for one that hangs
     include: ["src/**/*.test.{ts,tsx}"],
   },
 });

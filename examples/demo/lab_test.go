@@ -162,7 +162,7 @@ func (l *lab) proxy(prefix string) string {
 	front := httptest.NewUnstartedServer(http.StripPrefix(strings.TrimSuffix(prefix, "/"), &httputil.ReverseProxy{
 		Rewrite:       func(r *httputil.ProxyRequest) { r.SetURL(target); r.Out.Host = r.In.Host },
 		FlushInterval: -1,
-		Transport:     &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}, //nolint:gosec // both ends are this test's
+		Transport:     &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}, // both ends are this test's
 	}))
 	front.EnableHTTP2 = true
 	front.StartTLS()

@@ -17,6 +17,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"log/slog"
 	"os"
 	"time"
@@ -202,11 +203,7 @@ func (l *Log) Close() (err error) {
 // [Verify] finds them.
 func (l *Log) Read(ctx context.Context, q session.AuditQuery) ([]session.AuditRecord, error) {
 	open, err := l.snapshot()
-	defer func() {
-		for _, f := range open {
-			_ = f.Close() // it was only read
-		}
-	}()
+	defer closeAll(open)
 	if err != nil {
 		return nil, fmt.Errorf("read the audit: %w", err)
 	}
@@ -219,6 +216,33 @@ func (l *Log) Read(ctx context.Context, q session.AuditQuery) ([]session.AuditRe
 		found = append(here, found...)
 	}
 	return found[max(0, len(found)-q.Most()):], nil
+}
+
+// Scan implements [session.AuditLog]. Lines that are no records are passed over, as
+// by Read.
+func (l *Log) Scan(ctx context.Context, q session.AuditQuery, f func(session.AuditRecord) error) error {
+	open, err := l.snapshot()
+	defer closeAll(open)
+	if err != nil {
+		return fmt.Errorf("read the audit: %w", err)
+	}
+	for _, file := range open {
+		for r, err := range records(ctx, file, q) {
+			if err != nil {
+				return fmt.Errorf("read the audit: %w", err)
+			}
+			if err := f(r); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func closeAll(files []*os.File) {
+	for _, f := range files {
+		_ = f.Close() // it was only read
+	}
 }
 
 // snapshot opens all files, the oldest first, while none of them moves.
@@ -242,17 +266,33 @@ func (l *Log) snapshot() (open []*os.File, err error) {
 // newest returns the last records of a file that the query asks for.
 func newest(ctx context.Context, from io.Reader, q session.AuditQuery) ([]session.AuditRecord, error) {
 	var found []session.AuditRecord
-	for line, err := range lines(from) {
-		if err = errors.Join(err, ctx.Err()); err != nil {
+	for r, err := range records(ctx, from, q) {
+		if err != nil {
 			return nil, err
 		}
-		r, err := decode(line.text)
-		if err != nil || line.cut || !q.Matches(r.AuditRecord) {
-			continue
-		}
-		if found = append(found, r.AuditRecord); len(found) >= 2*q.Most() {
+		if found = append(found, r); len(found) >= 2*q.Most() {
 			found = append(found[:0], found[len(found)-q.Most():]...)
 		}
 	}
 	return found[max(0, len(found)-q.Most()):], nil
+}
+
+// records reads the records of a file that the query asks for. It ends after an
+// error.
+func records(ctx context.Context, from io.Reader, q session.AuditQuery) iter.Seq2[session.AuditRecord, error] {
+	return func(yield func(session.AuditRecord, error) bool) {
+		for line, err := range lines(from) {
+			if err = errors.Join(err, ctx.Err()); err != nil {
+				yield(session.AuditRecord{}, err)
+				return
+			}
+			r, err := decode(line.text)
+			if err != nil || line.cut || !q.Matches(r.AuditRecord) {
+				continue
+			}
+			if !yield(r.AuditRecord, nil) {
+				return
+			}
+		}
+	}
 }

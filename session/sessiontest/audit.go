@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -56,6 +57,25 @@ func (l *AuditLog) Read(ctx context.Context, q session.AuditQuery) ([]session.Au
 	return found[max(0, len(found)-q.Most()):], ctx.Err()
 }
 
+// Scan implements [session.AuditLog].
+func (l *AuditLog) Scan(ctx context.Context, q session.AuditQuery, f func(session.AuditRecord) error) error {
+	l.mu.Lock()
+	all := slices.Clone(l.records)
+	l.mu.Unlock()
+	for _, r := range all {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if !q.Matches(r) {
+			continue
+		}
+		if err := f(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // TestAuditLog checks that an AuditLog keeps its promises. open must return a
 // new, empty log each time; TestAuditLog calls it once per subtest.
 func TestAuditLog(t *testing.T, open func(testing.TB) session.AuditLog) {
@@ -64,6 +84,7 @@ func TestAuditLog(t *testing.T, open func(testing.TB) session.AuditLog) {
 		"HostileTextsAreKept":       testAuditHostile,
 		"TextsAreBounded":           testAuditBounds,
 		"QueriesChoose":             testAuditQueries,
+		"AllAreScanned":             testAuditScan,
 		"ManyWriters":               testAuditManyWriters,
 		"AnEndedContextWritesNo":    testAuditContext,
 	} {
@@ -134,6 +155,53 @@ func testAuditQueries(t *testing.T, l session.AuditLog) {
 	expect(t, l, session.AuditQuery{Target: "other"}, all[2])
 	expect(t, l, session.AuditQuery{Actor: "user3"}, all[3])
 	expect(t, l, session.AuditQuery{Actor: "nobody"})
+	expect(t, l, session.AuditQuery{Action: "log"})
+	all = append(all, auditRecord(4), auditRecord(5), auditRecord(6))
+	all[4].Action, all[5].Action, all[6].Outcome, all[6].New = session.AuditSessionOpen, session.AuditSessionClose, session.AuditOK, "Ünder"
+	add(t, l, all[4:]...)
+	expect(t, l, session.AuditQuery{Action: "session."}, all[4:6]...)
+	expect(t, l, session.AuditQuery{Outcome: session.AuditOK}, all[6])
+	expect(t, l, session.AuditQuery{Text: "üNDER"}, all[6])
+	expect(t, l, session.AuditQuery{Text: "ser3"}, all[3])
+	expect(t, l, session.AuditQuery{Text: "session.op"}, all[4])
+	expect(t, l, session.AuditQuery{Text: "because", Limit: 1}, all[6])
+	expect(t, l, session.AuditQuery{Text: "nowhere"})
+}
+
+func testAuditScan(t *testing.T, l session.AuditLog) {
+	const many = 1100 // more than Read returns at once
+	var all []session.AuditRecord
+	for i := range many {
+		all = append(all, auditRecord(i))
+	}
+	add(t, l, all...)
+	var got []session.AuditRecord
+	err := l.Scan(t.Context(), session.AuditQuery{From: all[10].Time, Limit: 3}, func(r session.AuditRecord) error {
+		if got = append(got, r); len(got) > 1 {
+			return nil
+		}
+		return l.Append(t.Context(), session.AuditRecord{}) // it does not wait for us
+	})
+	if err != nil {
+		t.Fatalf("scan: %v", err)
+	}
+	if diff := cmp.Diff(all[10:], got); diff != "" {
+		t.Errorf("records (-want +got):\n%s", diff)
+	}
+	enough := errors.New("enough")
+	count := 0
+	err = l.Scan(t.Context(), session.AuditQuery{}, func(session.AuditRecord) error {
+		count++
+		return enough
+	})
+	if err != enough || count != 1 { //nolint:errorlint,err113 // as it is
+		t.Errorf("an error of f: %v after %d records", err, count)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := l.Scan(ctx, session.AuditQuery{}, func(session.AuditRecord) error { return nil }); !errors.Is(err, context.Canceled) {
+		t.Errorf("scan: %v, want %v", err, context.Canceled)
+	}
 }
 
 func testAuditManyWriters(t *testing.T, l session.AuditLog) {

@@ -232,7 +232,7 @@ test("a hostile name stays text, and a host that nobody knows says what to do", 
   assert.equal(await page.locator("img").count(), 0);
   await page.getByRole("button", { name: `More about ws2` }).click();
   await page.getByRole("menuitem", { name: "Why?" }).click();
-  await page.getByText("Tell your administrator.").waitFor();
+  await page.getByText("Choose another desktop meanwhile.").waitFor();
   await picture("portal-why");
   await page.keyboard.press("Escape");
 

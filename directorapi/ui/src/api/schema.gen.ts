@@ -676,6 +676,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/admin/audit/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Fetch the audit as JSON lines or CSV, the oldest first
+         * @description All records that are asked for, sent as they are read. A connection that ends
+         *     without the end of the answer means that the rest is missing. In the CSV, text
+         *     that a spreadsheet would take for a formula has an apostrophe before it; in
+         *     both forms characters that would move a cursor are written as \uXXXX. That the
+         *     audit was exported, and how, is on record itself.
+         */
+        get: operations["auditExport"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/admin/policy": {
         parameters: {
             query?: never;
@@ -1650,6 +1674,18 @@ export interface components {
         };
     };
     parameters: {
+        /** @description Only these and later records. */
+        AuditSince: string;
+        /** @description A user name or an agent's GUID. */
+        AuditActor: string;
+        /** @description An action, or, with a dot at its end, all that begin so. */
+        AuditAction: string;
+        /** @description ok, refused, failed or challenged. */
+        AuditOutcome: string;
+        /** @description An agent's GUID, a session's id or a host. */
+        AuditTarget: string;
+        /** @description What stands in any text of a record, in letters of either case. */
+        AuditText: string;
         /** @description The agent's id. */
         GUID: components["schemas"]["AgentID"];
         /** @description A name of the host, as in a policy. */
@@ -2688,14 +2724,19 @@ export interface operations {
                 /** @description Only earlier records; `next` of the page before. */
                 before?: string;
                 /** @description Only these and later records. */
-                since?: string;
+                since?: components["parameters"]["AuditSince"];
                 /** @description About how many; records of one moment stay together. */
                 limit?: number;
                 /** @description A user name or an agent's GUID. */
-                actor?: string;
-                action?: string;
+                actor?: components["parameters"]["AuditActor"];
+                /** @description An action, or, with a dot at its end, all that begin so. */
+                action?: components["parameters"]["AuditAction"];
+                /** @description ok, refused, failed or challenged. */
+                outcome?: components["parameters"]["AuditOutcome"];
                 /** @description An agent's GUID, a session's id or a host. */
-                target?: string;
+                target?: components["parameters"]["AuditTarget"];
+                /** @description What stands in any text of a record, in letters of either case. */
+                text?: components["parameters"]["AuditText"];
             };
             header?: never;
             path?: never;
@@ -2710,6 +2751,49 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AuditResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    auditExport: {
+        parameters: {
+            query: {
+                format: "jsonl" | "csv";
+                /** @description Only earlier records. */
+                before?: string;
+                /** @description Only these and later records. */
+                since?: components["parameters"]["AuditSince"];
+                /** @description A user name or an agent's GUID. */
+                actor?: components["parameters"]["AuditActor"];
+                /** @description An action, or, with a dot at its end, all that begin so. */
+                action?: components["parameters"]["AuditAction"];
+                /** @description ok, refused, failed or challenged. */
+                outcome?: components["parameters"]["AuditOutcome"];
+                /** @description An agent's GUID, a session's id or a host. */
+                target?: components["parameters"]["AuditTarget"];
+                /** @description What stands in any text of a record, in letters of either case. */
+                text?: components["parameters"]["AuditText"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description An AuditRecord a line; or CSV (RFC 4180) whose first line names the columns: time, action, outcome, role, actor, address, requestId, target, reason, old, new, count. */
+            200: {
+                headers: {
+                    "Content-Disposition"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": unknown;
+                    "text/csv": unknown;
                 };
             };
             400: components["responses"]["BadRequest"];

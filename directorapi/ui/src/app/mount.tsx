@@ -1,4 +1,6 @@
-import "@mantine/core/styles.css";
+import "@mantine/core/styles/baseline.layer.css";
+import "@mantine/core/styles/default-css-variables.layer.css";
+import "@mantine/core/styles/global.layer.css";
 import "./app.css";
 
 import { MantineProvider } from "@mantine/core";

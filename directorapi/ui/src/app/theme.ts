@@ -25,6 +25,7 @@ export const cssVariables: CSSVariablesResolver = ({ colors }) => ({
     "--mantine-color-dimmed": colors.dark[1],
     "--mantine-color-placeholder": colors.dark[2],
     "--mantine-color-anchor": colors.blue[3],
+    "--mantine-color-red-light": "rgba(255, 107, 107, 0.12)",
     "--mantine-color-red-light-color": colors.red[2],
     "--mantine-color-error": colors.red[4],
   },

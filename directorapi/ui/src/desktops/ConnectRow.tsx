@@ -23,6 +23,7 @@ export function ConnectRow({ connection }: { connection: Connection }) {
   };
   const button = (way: Way) => ({
     size: "compact-sm",
+    px: 6,
     variant: way === (taken ?? "viewer") ? "filled" : "default",
     ref: way === (taken ?? "viewer") ? takeFocus : undefined,
     children: wayNames[way],
@@ -32,7 +33,7 @@ export function ConnectRow({ connection }: { connection: Connection }) {
       <Text size="sm" role="status">
         {taken ? starting[taken] : "Ready. Connect with:"}
       </Text>
-      <Group gap={6} className="ways">
+      <Group gap={4} className="ways" wrap="nowrap">
         <Button
           {...button("viewer")}
           component="a"

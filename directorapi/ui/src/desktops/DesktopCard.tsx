@@ -2,6 +2,7 @@ import { Button, Card, Group, Stack, Text, Title } from "@mantine/core";
 import { useState } from "react";
 
 import type { Session, SessionType } from "../api/client";
+import { ApiError } from "../api/errors";
 import { useAway } from "../live/useAway";
 import { useNow } from "../parts/clock";
 import { ErrorNote } from "../parts/ErrorNote";
@@ -42,7 +43,13 @@ export function DesktopCard({ desktop, listedAt, focused }: CardProps) {
       <Stack gap="xs" flex={1}>
         <Heading desktop={desktop} type={type} />
         <CardState desktop={desktop} session={session} step={open.isPending ? open.step : undefined} />
-        {!open.isPending && <ErrorNote title={`${desktop.name} cannot be opened`} error={open.error} />}
+        {!open.isPending && (
+          <ErrorNote
+            title={`${desktop.name} cannot be opened`}
+            error={open.error}
+            next={nextOf(open.error)}
+          />
+        )}
         <Group mt="auto" gap={6} justify="space-between" wrap="nowrap" align="flex-end">
           {opened ? (
             <ConnectRow connection={opened.connection} />
@@ -76,6 +83,13 @@ function stillThere(opened: Opened | undefined, desktop: Desktop, listedAt: numb
   const listed = desktop.sessions.some(({ id }) => id === opened.session);
   const isListing = desktop.state !== "named"; // a host that was only named lists nothing
   return isListing && listedAt > opened.at && !listed ? undefined : opened;
+}
+
+// What the director's sentence cannot know: that a name was typed here.
+function nextOf(error: Error | null): string {
+  return error instanceof ApiError && error.code === "not-found"
+    ? "Check the name, or ask your administrator whether the host is registered."
+    : "";
 }
 
 function Heading({ desktop, type }: { desktop: Desktop; type: SessionType }) {

@@ -82,7 +82,7 @@ const states: Partial<Record<string, { tone: Tone; words: string; next: string }
     next: "Choose another desktop, and tell your administrator if it stays so.",
   },
   starting: { tone: "working", words: "Waiting for its report …", next: "Wait half a minute." },
-  unusable: { tone: "broken", words: "Cannot be used", next: "Tell your administrator." },
+  unusable: { tone: "broken", words: "Cannot be used", next: "Choose another desktop meanwhile." },
   named: { tone: "off", words: "Not on your list", next: "Open it." },
 };
 

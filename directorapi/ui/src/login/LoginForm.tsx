@@ -1,6 +1,6 @@
 import { Anchor, Button, PasswordInput, Stack, Text, TextInput } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import { type SubmitEvent, useEffect, useState } from "react";
+import { type SubmitEvent, useEffect, useRef, useState } from "react";
 
 import { ApiError } from "../api/errors";
 import { ErrorNote } from "../parts/ErrorNote";
@@ -18,6 +18,7 @@ export function LoginForm({ realm, user = "" }: { realm: Realm; user?: string })
   const [userID, setUserID] = useState(user);
   const [password, setPassword] = useState("");
   const [otp, setOTP] = useState("");
+  const field = useRef<HTMLInputElement>(null);
 
   const second =
     login.error instanceof ApiError && login.error.code === "otp-required" ? login.error : undefined;
@@ -25,7 +26,12 @@ export function LoginForm({ realm, user = "" }: { realm: Realm; user?: string })
 
   const submit = (event: SubmitEvent) => {
     event.preventDefault();
-    login.mutate({ userID, password, otp, ...(second ? { challenge: second.challenge } : {}) });
+    const again = () => {
+      field.current?.focus(); // most often it is the password that is wrong
+      field.current?.select();
+    };
+    const step = second ? { challenge: second.challenge } : {};
+    login.mutate({ userID, password, otp, ...step }, { onError: again });
     setOTP(""); // a code is good once
   };
 
@@ -76,6 +82,7 @@ export function LoginForm({ realm, user = "" }: { realm: Realm; user?: string })
           </Text>
         )}
         <PasswordInput
+          ref={field}
           label="Password"
           value={password}
           onChange={(event) => {

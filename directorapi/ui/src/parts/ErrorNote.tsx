@@ -5,6 +5,7 @@ import { ApiError, isLoggedOut } from "../api/errors";
 interface Note {
   title?: string;
   error: Error | null;
+  next?: string; // what to do, where the director's sentence cannot know
   ofLogin?: boolean;
 }
 
@@ -13,11 +14,13 @@ interface Note {
  * asks for unfolds below. A 401 is shown only where it answers a login: elsewhere
  * the login has ended, and the form that comes over the page says so.
  */
-export function ErrorNote({ title, error, ofLogin = false }: Note) {
+export function ErrorNote({ title, error, next = "", ofLogin = false }: Note) {
   if (!error || (isLoggedOut(error) && !ofLogin)) return null;
   return (
     <Alert color="red" variant="light" role="alert" {...(title ? { title } : {})}>
-      <Text size="sm">{error.message}</Text>
+      <Text size="sm">
+        {error.message} {next}
+      </Text>
       {error instanceof ApiError && error.requestId !== "" && <Details error={error} />}
     </Alert>
   );

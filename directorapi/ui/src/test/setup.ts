@@ -1,7 +1,9 @@
 import "@testing-library/jest-dom/vitest";
 
-import { cleanup } from "@testing-library/react";
+import { cleanup, configure } from "@testing-library/react";
 import { afterEach, vi } from "vitest";
+
+configure({ asyncUtilTimeout: 30_000 }); // for machines with much else to do
 
 // What a browser has and jsdom lacks.
 vi.stubGlobal("matchMedia", (media: string) => ({

@@ -1,5 +1,3 @@
-//go:build unix
-
 package directorapi_test
 
 import (
@@ -10,21 +8,26 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"math/bits"
 	"net"
 	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
+	"runtime"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 
 	"github.com/dcvix/dcvix"
 	"github.com/dcvix/dcvix/auth/token"
@@ -57,27 +60,84 @@ type peerFacts struct {
 	Token   string           // for it
 }
 
-type peerUsage struct {
-	CPU time.Duration
-	RSS int // kB
-}
+// The questions to a peer.
+const (
+	askCPU    = "cpu"    // how much time of processors it has used: a time.Duration
+	askMemory = "memory" // how much is resident after what is not used was given back: kB
+)
 
 // peerVariable says which server a test binary is to be: bare or director, the
 // number of hosts that it knows, and how many of them have agents that connect.
 const peerVariable = "DCVIX_BENCH_PEER"
 
+// A stage is where a benchmark has its peers.
+type stage struct {
+	benchmark string
+	servers   unix.CPUSet // their processors; none means that they are where this process is
+}
+
+// apart returns a stage whose peers take turns on one processor, and keeps this process
+// off it until the benchmark ends. Else what it costs to wake a processor, or to look
+// for work on one, differs by half from one run to the next.
+func apart(b *testing.B, benchmark string) *stage {
+	b.Helper()
+	var usual unix.CPUSet
+	require.NoError(b, unix.SchedGetaffinity(os.Getpid(), &usual))
+	on, clients, last := &stage{benchmark: benchmark}, usual, 0
+	for cpu := range len(usual) * bits.UintSize {
+		if usual.IsSet(cpu) {
+			last = cpu
+		}
+	}
+	on.servers.Set(last)
+	if usual.Count() > 1 {
+		clients.Clear(last)
+	}
+	bindThreads(b, &clients)
+	b.Cleanup(func() { bindThreads(b, &usual) })
+	return on
+}
+
+func bindThreads(b *testing.B, to *unix.CPUSet) {
+	b.Helper()
+	threads, err := os.ReadDir("/proc/self/task")
+	require.NoError(b, err)
+	for _, thread := range threads {
+		id, err := strconv.Atoi(thread.Name())
+		require.NoError(b, err)
+		_ = unix.SchedSetaffinity(id, to) // it may have ended
+	}
+}
+
+// start starts a process on the servers' processors: it is where its parent's thread is.
+func (s *stage) start(cmd *exec.Cmd) error {
+	if s.servers.Count() == 0 {
+		return cmd.Start()
+	}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	var here unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &here); err != nil {
+		return err
+	}
+	if err := unix.SchedSetaffinity(0, &s.servers); err != nil {
+		return err
+	}
+	return errors.Join(cmd.Start(), unix.SchedSetaffinity(0, &here))
+}
+
 // newPeer starts a peer. It runs this very benchmark in another process, which
 // therefore begins with [servedAsPeer].
-func newPeer(b *testing.B, benchmark, kind string, hosts, agents int) *peer {
+func (s *stage) newPeer(b *testing.B, kind string, hosts, agents int) *peer {
 	b.Helper()
-	cmd := exec.CommandContext(b.Context(), os.Args[0], "-test.run=^$", "-test.bench=^"+benchmark+"$", "-test.benchtime=1x")
+	cmd := exec.CommandContext(b.Context(), os.Args[0], "-test.run=^$", "-test.bench=^"+s.benchmark+"$", "-test.benchtime=1x")
 	cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%s %d %d", peerVariable, kind, hosts, agents))
 	in, err := cmd.StdinPipe()
 	require.NoError(b, err)
 	read, write, err := os.Pipe()
 	require.NoError(b, err)
 	cmd.ExtraFiles = []*os.File{write}
-	require.NoError(b, cmd.Start())
+	require.NoError(b, s.start(cmd))
 	require.NoError(b, write.Close())
 	b.Cleanup(func() {
 		_ = in.Close() // it ends then
@@ -102,13 +162,16 @@ func (p *peer) client(b *testing.B, pairs ...tls.Certificate) *http.Client {
 	return &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, Certificates: pairs}}}
 }
 
-func (p *peer) usage(b *testing.B) (u peerUsage) {
+// ask returns the answer to a question.
+func (p *peer) ask(b *testing.B, question string) (answer int64) {
 	b.Helper()
-	_, err := io.WriteString(p.in, "\n")
+	_, err := fmt.Fprintln(p.in, question)
 	require.NoError(b, err)
-	require.NoError(b, p.out.Decode(&u))
-	return u
+	require.NoError(b, p.out.Decode(&answer))
+	return answer
 }
+
+func (p *peer) cpu(b *testing.B) time.Duration { return time.Duration(p.ask(b, askCPU)) }
 
 func (p *peer) post(b *testing.B, c *http.Client, path, kind string, body []byte) {
 	req, err := http.NewRequestWithContext(b.Context(), http.MethodPost, p.URL+path, bytes.NewReader(body))
@@ -127,23 +190,29 @@ func (p *peer) post(b *testing.B, c *http.Client, path, kind string, body []byte
 	_ = resp.Body.Close()
 }
 
+// batch is how many requests both get before the other has its turn. It makes a run
+// long enough for some collections of a large heap, which are part of the cost.
+const batch = 2000
+
 // compare sends the same to both in turn, over connections that are kept, and
 // reports the CPU time of each and their ratio.
 func compare(b *testing.B, bare, director *peer, send func(p *peer, i int)) {
 	b.Helper()
 	for _, p := range []*peer{bare, director} {
-		for i := range 64 { // connections are opened, and caches filled
+		for i := range batch / 4 { // connections are opened, and caches filled
 			send(p, i)
 		}
 	}
-	bareBefore, before := bare.usage(b), director.usage(b)
-	for i := 0; b.Loop(); i++ {
-		send(bare, i)
-		send(director, i)
+	bareBefore, before := bare.cpu(b), director.cpu(b)
+	for b.Loop() {
+		for i := range batch {
+			send(bare, i)
+			send(director, i)
+		}
 	}
-	base, cost := bare.usage(b).CPU-bareBefore.CPU, director.usage(b).CPU-before.CPU
-	b.ReportMetric(float64(base.Microseconds())/float64(b.N), "bare-cpu-µs/op")
-	b.ReportMetric(float64(cost.Microseconds())/float64(b.N), "cpu-µs/op")
+	base, cost := bare.cpu(b)-bareBefore, director.cpu(b)-before
+	reportCPU(b, "bare-cpu-µs", base, batch*b.N)
+	reportCPU(b, "cpu-µs", cost, batch*b.N)
 	b.ReportMetric(float64(cost)/float64(base), "ratio")
 }
 
@@ -162,16 +231,26 @@ func servedAsPeer(b *testing.B) bool {
 	out := json.NewEncoder(os.NewFile(3, "answers"))
 	require.NoError(b, out.Encode(facts(b, hosts, agents)))
 	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
-		u := peerUsage{CPU: cpuTime(b)}
-		debug.FreeOSMemory() // what making all these keys left behind is not counted
-		status, err := os.ReadFile("/proc/self/status")
-		require.NoError(b, err)
-		for line := range strings.Lines(string(status)) {
-			_, _ = fmt.Sscanf(line, "VmRSS: %d kB", &u.RSS) // other lines are passed over
+		answer := int64(cpuTime(b))
+		if lines.Text() == askMemory {
+			answer = residentMemory(b)
 		}
-		require.NoError(b, out.Encode(u))
+		require.NoError(b, out.Encode(answer))
 	}
 	return true
+}
+
+// residentMemory returns what this process holds, in kB, without what making all
+// these keys left behind.
+func residentMemory(b *testing.B) (rss int64) {
+	b.Helper()
+	debug.FreeOSMemory()
+	status, err := os.ReadFile("/proc/self/status")
+	require.NoError(b, err)
+	for line := range strings.Lines(string(status)) {
+		_, _ = fmt.Sscanf(line, "VmRSS: %d kB", &rss) // other lines are passed over
+	}
+	return rss
 }
 
 func serveDirector(b *testing.B, hosts, agents int) peerFacts {
@@ -272,9 +351,10 @@ func BenchmarkUpdate(b *testing.B) {
 		return
 	}
 	const agents = 16
-	bare := newPeer(b, "BenchmarkUpdate", "bare", 0, agents)
+	on := apart(b, "BenchmarkUpdate")
+	bare := on.newPeer(b, "bare", 0, agents)
 	for _, hosts := range []int{100, 10_000} {
-		director := newPeer(b, "BenchmarkUpdate", "director", hosts, agents)
+		director := on.newPeer(b, "director", hosts, agents)
 		bodies := make([][]byte, agents)
 		for i, name := range director.Names {
 			bodies[i] = directorapitest.JSON(b, usualUpdate(name, 2))
@@ -293,9 +373,10 @@ func BenchmarkAskedByDCV(b *testing.B) {
 	if servedAsPeer(b) {
 		return
 	}
-	bare := newPeer(b, "BenchmarkAskedByDCV", "bare", 0, 0)
+	on := apart(b, "BenchmarkAskedByDCV")
+	bare := on.newPeer(b, "bare", 0, 0)
 	for _, hosts := range []int{100, 10_000} {
-		director := newPeer(b, "BenchmarkAskedByDCV", "director", hosts, 0)
+		director := on.newPeer(b, "director", hosts, 0)
 		b.Run(fmt.Sprintf("verifier of %d hosts", hosts), func(b *testing.B) {
 			compare(b, bare, director, func(p *peer, _ int) {
 				form := url.Values{"sessionId": {string(p.Session)}, "authenticationToken": {p.Token}, "clientAddress": {"198.51.100.24:51877"}}
@@ -339,13 +420,13 @@ func BenchmarkLargeFleet(b *testing.B) {
 // hold returns the resident memory of a peer to which all its agents are connected.
 func hold(b *testing.B, benchmark, kind string, hosts, agents int) float64 {
 	b.Helper()
-	p := newPeer(b, benchmark, kind, hosts, agents)
+	p := (&stage{benchmark: benchmark}).newPeer(b, kind, hosts, agents)
 	for range 3 {
 		for i, c := range p.clients {
 			p.post(b, c, dcvix.PathAgentUpdate, "application/json", directorapitest.JSON(b, usualUpdate(p.Names[i], 2)))
 		}
 	}
-	held := float64(p.usage(b).RSS) / 1e3
+	held := float64(p.ask(b, askMemory)) / 1e3
 	for _, c := range p.clients {
 		c.CloseIdleConnections()
 	}
