@@ -77,6 +77,11 @@ bench: need-pam ## Run the benchmarks six times and summarise them with benchsta
 	@$(GO) test -run '^$$' -bench . -count 6 -benchtime 200ms ./... | tee $(TOOLS)/bench.txt | grep -E '^(ok|FAIL|---)' || true
 	@$(TOOLS)/benchstat $(TOOLS)/bench.txt
 
+.PHONY: bench-web
+bench-web: need-test need-node build-demo ## Measure the web pages in Chromium: first load, time to act, long lists
+	@test -d directorapi/ui/node_modules || (cd directorapi/ui && . ../../scripts/env && npm ci --loglevel error --no-audit --no-fund)
+	@scripts/bench-web
+
 .PHONY: test-windows
 test-windows: need-wine ## Run the agent, and the tests of its packages and the launcher's, as Windows programs under Wine
 	@GO=$(GO) scripts/test-windows
