@@ -55,8 +55,8 @@ func (l *listener) next(t *testing.T) dcvix.Event {
 		return e
 	case err := <-l.ended:
 		t.Fatalf("the stream ended: %v", err)
-	case <-time.After(10 * time.Second):
-		t.Fatal("no event within 10 s")
+	case <-time.After(30 * time.Second):
+		t.Fatal("no event within 30 s")
 	}
 	return dcvix.Event{}
 }
@@ -81,14 +81,15 @@ func (l *listener) hearsNothing(t *testing.T) {
 	}
 }
 
-// endsWithin5s fails unless the director ends the stream.
-func (l *listener) endsWithin5s(t *testing.T) {
+// ends fails unless the director ends the stream: TestAStreamIsOverFiveSecondsAfterItsLogin
+// says when.
+func (l *listener) ends(t *testing.T) {
 	t.Helper()
 	select {
 	case err := <-l.ended:
 		assert.ErrorIs(t, err, io.ErrUnexpectedEOF)
-	case <-time.After(5 * time.Second):
-		t.Error("the stream goes on after 5 s")
+	case <-time.After(60 * time.Second):
+		t.Error("the stream goes on after 60 s")
 	}
 }
 
@@ -156,11 +157,11 @@ func TestAStreamEndsWhenItsLoginDoes(t *testing.T) {
 	out, down, over := listen(t, loggedOut), listen(t, demoted), listen(t, expired)
 
 	require.NoError(t, loggedOut.Logout(t.Context()))
-	out.endsWithin5s(t)
+	out.ends(t)
 	s.Policy.Set(t, `[{"id":"bob"},{"id":"root"}]`, "")
-	down.endsWithin5s(t)
+	down.ends(t)
 	ahead.Store(int64(2 * time.Hour))
-	over.endsWithin5s(t)
+	over.ends(t)
 	var refused *dcvix.Error
 	require.ErrorAs(t, loggedOut.Events(t.Context(), nil), &refused)
 	assert.Equal(t, dcvix.CodeUnauthenticated, refused.Code)

@@ -71,16 +71,23 @@ func TestTheMostPressingComesFirst(t *testing.T) {
 		require.ErrorIs(t, err, session.ErrPending)
 		time.Sleep(2 * time.Millisecond) // so that they are not of one millisecond
 	}
+	licensed := sessiontest.Join(t, s.Broker, "ws2")
+	require.NoError(t, s.Broker.Report(t.Context(), licensed, "127.0.0.1", dcvix.AgentUpdate{
+		Stats: dcvix.Stats{Hostname: "ws2"}, Licence: &dcvix.Licence{Products: []dcvix.LicensedProduct{{Product: "dcv", ExpiresAt: dcvix.Time{Time: time.Now()}}}},
+	}))
 	admin := s.AdminClient()
 	o, err := admin.Overview(t.Context())
 	require.NoError(t, err)
-	require.Equal(t, []string{"key-conflict", "agent-pending", "agent-pending", "host-offline", "policy-problems"}, kindsOf(o))
-	assert.Equal(t, []dcvix.Severity{"critical", "warning", "warning", "warning", "warning"},
-		[]dcvix.Severity{o.Attention[0].Severity, o.Attention[1].Severity, o.Attention[2].Severity, o.Attention[3].Severity, o.Attention[4].Severity})
+	require.Equal(t, []string{"key-conflict", "licence-ends", "agent-pending", "agent-pending", "host-offline", "policy-problems"}, kindsOf(o))
+	var severities []dcvix.Severity
+	for _, a := range o.Attention {
+		severities = append(severities, a.Severity)
+	}
+	assert.Equal(t, []dcvix.Severity{"critical", "critical", "warning", "warning", "warning", "warning"}, severities, "a licence that has ended presses more than an agent that waits")
 	assert.Equal(t, ca.Fingerprint(held.KeyHash).String(), o.Attention[0].Fingerprint, "the key on record")
-	assert.Equal(t, dcvix.Hostname("late"), o.Attention[1].ServerID, "it has waited for the longest")
-	assert.Equal(t, ca.Fingerprint(key).String(), o.Attention[1].Fingerprint)
-	assert.Equal(t, []string{"approve", "deny"}, o.Attention[1].Acts)
+	assert.Equal(t, dcvix.Hostname("late"), o.Attention[2].ServerID, "it has waited for the longest")
+	assert.Equal(t, ca.Fingerprint(key).String(), o.Attention[2].Fingerprint)
+	assert.Equal(t, []string{"approve", "deny"}, o.Attention[2].Acts)
 	again, err := admin.Overview(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, o.Attention, again.Attention)

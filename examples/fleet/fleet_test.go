@@ -3,8 +3,13 @@
 package main
 
 import (
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
 	"io"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +21,7 @@ import (
 	// The simulator runs this program; importing what it is made of lets the cache of
 	// test results notice a change.
 	_ "github.com/dcvix/dcvix/cmd/directorcmd"
+	"github.com/dcvix/dcvix/directorapi/client"
 )
 
 // buildDirector builds the director into a folder of the test, with the race
@@ -45,6 +51,57 @@ func TestTheDirectorsViewIsThatOfAFleet(t *testing.T) {
 	assert.Regexp(t, `\nreports .* [1-9]\d* accepted, [1-9]\d* refused for cause`, out.String())
 	assert.Regexp(t, `\ncalls to agents   [1-9]`, out.String())
 	assert.Regexp(t, `\ncalls of people   [1-9]`, out.String())
+}
+
+// TestAnotherDirectorIsTakenAndLeftAsItWas measures a director that runs already:
+// the program starts none, and takes its agents away in the end.
+func TestAnotherDirectorIsTakenAndLeftAsItWas(t *testing.T) {
+	size := []string{"-agents", "20", "-interval", "1s", "-duration", "3s", "-life", "3s", "-people", "5", "-sessions", "10", "-misbehave", "10%"}
+	dir := t.TempDir()
+	own, err := parse(append(size, "-bin", buildDirector(t), "-dir", dir))
+	require.NoError(t, err)
+	users := []string{`{"id":"fleet-admin","admin":true}`}
+	for i := range own.people { // as the description of the program says
+		users = append(users, fmt.Sprintf(`{"id":"fleet-%04d","workstations":["ALLOW_CUSTOM"]}`, i))
+	}
+	d, err := startOwn(t.Context(), own, []byte("["+strings.Join(users, ",")+"]"))
+	require.NoError(t, err)
+	defer func() { assert.NoError(t, d.stop()) }()
+	write := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		require.NoError(t, os.WriteFile(path, []byte(text+"\n"), 0o600))
+		return path
+	}
+	opts, err := parse(append(size, "-director", d.url+"/", "-ca-file", d.caFile, "-admin", d.admin, "-bin", t.TempDir(),
+		"-token-file", write("its-token", d.token), "-password-file", write("its-password", d.password)))
+	require.NoError(t, err)
+	var out strings.Builder
+	require.NoError(t, run(t.Context(), opts, io.MultiWriter(&out, t.Output())))
+	assert.Contains(t, out.String(), "\nagents seen       20 of 20\n")
+	assert.Contains(t, out.String(), "\ndirector's view   is that of the fleet\n")
+
+	admin, err := client.New(client.Config{URL: d.url, TLS: trusting(t, d.caFile)})
+	require.NoError(t, err)
+	defer admin.Close()
+	require.NoError(t, admin.AdminLogin(t.Context(), dcvix.LoginRequest{UserID: d.admin, Password: d.password}))
+	left, err := admin.Agents(t.Context(), dcvix.AgentRegistered)
+	require.NoError(t, err)
+	assert.Empty(t, left, "none of the simulator's is let in any more")
+	hosts, err := admin.Hosts(t.Context())
+	require.NoError(t, err)
+	assert.Empty(t, hosts)
+
+	opts.passwordFile = write("wrong-password", "guess")
+	require.Error(t, run(t.Context(), opts, t.Output()))
+}
+
+func trusting(t *testing.T, caFile string) *tls.Config {
+	t.Helper()
+	text, err := os.ReadFile(caFile)
+	require.NoError(t, err)
+	pool := x509.NewCertPool()
+	require.True(t, pool.AppendCertsFromPEM(text))
+	return &tls.Config{RootCAs: pool}
 }
 
 func TestADirectorThatDoesNotStartIsSaid(t *testing.T) {

@@ -13,7 +13,7 @@ export function Reach({ what }: { what: { server: string } | { pool: string } })
   return (
     <>
       <ErrorNote error={reach.error} />
-      {reach.isPending && <Skeleton height={60} aria-label="Loading who reaches it" />}
+      {reach.isPending && <Skeleton role="status" height={60} aria-label="Loading who reaches it" />}
       {reach.data && <Reachers reach={reach.data} />}
     </>
   );

@@ -14,7 +14,9 @@ export function UserAccess({ user, groups }: { user: string; groups: string }) {
   return (
     <Part order={3} title="What they reach">
       <ErrorNote error={access.error} />
-      {access.isPending && <Skeleton height={160} aria-label={`Loading what ${user} reaches`} />}
+      {access.isPending && (
+        <Skeleton role="status" height={160} aria-label={`Loading what ${user} reaches`} />
+      )}
       {access.data && <Reached access={access.data} />}
     </Part>
   );

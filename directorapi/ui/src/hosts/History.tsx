@@ -28,7 +28,7 @@ export function History({ server }: { server: string }) {
   return (
     <Part order={3} title="The last hour">
       <ErrorNote title="Its history cannot be had" error={history.error} />
-      {history.isPending && <Skeleton height={170} aria-label="Loading the last hour" />}
+      {history.isPending && <Skeleton role="status" height={170} aria-label="Loading the last hour" />}
       {history.data && <Charts samples={history.data.samples} />}
     </Part>
   );

@@ -26,7 +26,7 @@ export function HostPanel({ server, onClose }: { server: string; onClose: () => 
   return (
     <SidePanel title={server} onClose={onClose}>
       <ErrorNote title={`Cannot show ${server}`} error={host.error} />
-      {host.isPending && <Skeleton height={320} aria-label="Loading the host" />}
+      {host.isPending && <Skeleton role="status" height={320} aria-label="Loading the host" />}
       {host.data && <Host host={host.data} />}
     </SidePanel>
   );

@@ -19,7 +19,7 @@ export function OverviewPage() {
   return (
     <Page title="Overview" about={need > 0 ? `${String(need)} need${need === 1 ? "s" : ""} you` : ""}>
       <ErrorNote title="Cannot say how things are" error={overview.error} />
-      {overview.isPending && <Skeleton height={280} aria-label="Loading the overview" />}
+      {overview.isPending && <Skeleton role="status" height={280} aria-label="Loading the overview" />}
       {overview.data && <Shown overview={overview.data} />}
     </Page>
   );

@@ -12,7 +12,7 @@ import { rowHeight, useRows } from "./useRows";
 /** A Column is one figure of every row. */
 export interface Column<T> {
   id: string;
-  label: string;
+  label: string; // "" for a column of acts
   width?: number; // pixels; columns without one share what is left
   from?: "phone" | "tablet" | "wide"; // the smallest screen that shows it; absent is every one
   number?: boolean; // set to the right

@@ -44,6 +44,7 @@ function HeadCell<T>({ table, column }: { table: Table<T>; column: Column<T> }) 
   const here = sort.column === column.id;
   const order = sort.down ? "descending" : "ascending";
   const className = classes(shownFrom(column.from), column.number && "number");
+  if (column.label === "") return <td className={className} />;
   if (!column.by)
     return (
       <th scope="col" className={className}>
