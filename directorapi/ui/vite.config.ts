@@ -28,7 +28,8 @@ export default defineConfig({
     environmentOptions: { jsdom: { url: "https://director.test/prefix/" } },
     setupFiles: ["./src/test/setup.ts"],
     restoreMocks: true,
-    testTimeout: 120_000, // a test waits for what it wants to see; this is for one that hangs
+    testTimeout: 120_000, // a machine with other work is no reason to fail
+    hookTimeout: 120_000,
     include: ["src/**/*.test.{ts,tsx}"],
   },
 });

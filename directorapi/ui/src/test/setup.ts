@@ -3,7 +3,7 @@ import "@testing-library/jest-dom/vitest";
 import { cleanup, configure } from "@testing-library/react";
 import { afterEach, vi } from "vitest";
 
-configure({ asyncUtilTimeout: 30_000 }); // for machines with much else to do
+configure({ asyncUtilTimeout: 30_000 }); // what is awaited comes later on a machine with other work
 
 // What a browser has and jsdom lacks.
 vi.stubGlobal("matchMedia", (media: string) => ({
