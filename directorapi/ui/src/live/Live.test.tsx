@@ -6,6 +6,7 @@ import { desktop, problem, TestDirector } from "../test/director";
 import { TestStream } from "../test/events";
 import { show } from "../test/show";
 import { keysOf } from "./Live";
+import { streamState } from "./state";
 
 test("a page asks for what changed and for nothing else", () => {
   const none = { servers: [], sessions: [], agents: [] };
@@ -80,6 +81,7 @@ test("the end of a login is noticed by the end of the stream, and no stream is a
   director.answers["GET /v1/user/desktops"] = () => problem(401, "unauthenticated", "Log in first.");
   TestStream.open().fail();
   expect(await screen.findByText("Your login has ended")).toBeVisible();
+  expect(streamState()).toBe("off");
   expect(() => TestStream.open()).toThrow("no stream");
   director.answers = {};
   await hands.type(screen.getByLabelText("User"), "alice");
