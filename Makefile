@@ -49,7 +49,7 @@ vet-all: ## Check that everything, tests too, compiles for Windows and macOS
 	@CGO_ENABLED=0 $(GO) vet -tags ci ./cmd/dcvix-launcher
 
 .PHONY: packages
-packages: ## Build the .deb and .rpm of the agent into bin/packages, with nfpm
+packages: ## Build the .deb and .rpm of director and agent into bin/packages, with nfpm
 	@mkdir -p $(TOOLS)
 	@test -x $(TOOLS)/nfpm || GOBIN=$(TOOLS) $(GO) install $(NFPM)
 	@GO=$(GO) scripts/packages
@@ -82,12 +82,17 @@ bench: need-pam ## Run the benchmarks six times and summarise them with benchsta
 	@$(GO) test -run '^$$' -bench . -count 6 -benchtime 200ms ./... | tee $(TOOLS)/bench.txt | grep -E '^(ok|FAIL|---)' || true
 	@$(TOOLS)/benchstat $(TOOLS)/bench.txt
 
+.PHONY: bench-web
+bench-web: need-test need-node build-demo ## Measure the web pages in Chromium: first load, time to act, long lists
+	@test -d directorapi/ui/node_modules || (cd directorapi/ui && . ../../scripts/env && npm ci --loglevel error --no-audit --no-fund)
+	@scripts/bench-web
+
 .PHONY: test-windows
 test-windows: need-wine ## Run the agent, and the tests of its packages and the launcher's, as Windows programs under Wine
 	@GO=$(GO) scripts/test-windows
 
 .PHONY: test-packages
-test-packages: need-packages packages ## Install, upgrade and purge the Debian package in a Debian 12 of its own, as root
+test-packages: need-packages packages ## Install, upgrade and purge the Debian packages in a Debian 12 of their own, and follow the quickstart, as root
 	@GO=$(GO) scripts/test-packages
 
 .PHONY: fleet
@@ -116,7 +121,7 @@ images: need-test need-node launcher ## Make the pictures in docs/images anew
 
 .PHONY: need-test need-pam need-node need-wine need-packages
 need-test: need-pam
-	@scripts/need gcc chromium openssl strace slapd freeradius systemd window screen
+	@scripts/need gcc chromium openssl strace slapd freeradius systemd promtool window screen
 need-pam:
 	@scripts/need gcc pam
 need-node:
@@ -124,4 +129,4 @@ need-node:
 need-wine:
 	@scripts/need wine
 need-packages:
-	@scripts/need debootstrap rpm
+	@scripts/need debootstrap rpm strace systemd pam

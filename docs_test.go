@@ -2,7 +2,11 @@ package dcvix_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -11,12 +15,16 @@ import (
 	"testing"
 
 	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/dcvix/dcvix"
+	"github.com/dcvix/dcvix/auth"
 	"github.com/dcvix/dcvix/cmd/agentcmd"
 	"github.com/dcvix/dcvix/cmd/directorcmd"
 	"github.com/dcvix/dcvix/cmd/launchercmd"
+	"github.com/dcvix/dcvix/directorapi/standalone"
 )
 
 // TestTheDocuments keeps the parts of docs/ that are made from the code as the
@@ -30,6 +38,7 @@ func TestTheDocuments(t *testing.T) {
 		"configuration of the agent":    {"docs/configuration.md", "agent", agentDefaults},
 		"configuration of the launcher": {"docs/configuration.md", "launcher", launcherDefaults},
 		"routes":                        {"docs/api.md", "routes", routeTable},
+		"metrics":                       {"docs/operations.md", "metrics", metricTable},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -84,6 +93,32 @@ func routeTable(t *testing.T) string {
 	}
 	slices.Sort(rows)
 	return "\n| path | method | who | what |\n|---|---|---|---|\n" + strings.Join(rows, "") + "\n"
+}
+
+// metricTable asks a director that has answered one request and one DCV server.
+func metricTable(t *testing.T) string {
+	reg := prometheus.NewRegistry()
+	director, err := standalone.Open(t.Context(), t.TempDir(), standalone.Options{
+		Authenticator: auth.AuthenticatorFunc(func(context.Context, auth.Credentials) (auth.Identity, error) {
+			return auth.Identity{}, auth.ErrUnavailable
+		}),
+		Registerer: reg, Logger: slog.New(slog.DiscardHandler),
+	})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, director.Close()) }()
+	director.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodGet, dcvix.PathHealth, nil))
+	families, err := reg.Gather()
+	require.NoError(t, err)
+	var rows strings.Builder
+	rows.WriteString("\n| metric | kind | labels | what |\n|---|---|---|---|\n")
+	for _, f := range families {
+		var labels []string
+		for _, l := range f.GetMetric()[0].GetLabel() {
+			labels = append(labels, "`"+l.GetName()+"`")
+		}
+		fmt.Fprintf(&rows, "| `%s` | %s | %s | %s |\n", f.GetName(), strings.ToLower(f.GetType().String()), strings.Join(labels, ", "), f.GetHelp())
+	}
+	return rows.String() + "\n"
 }
 
 // TestTheProofsExist looks for every test that docs/security.md names.

@@ -45,10 +45,12 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		if err != nil {
 			s.writeError(err, c)
 		}
+		took := time.Since(begin)
+		s.metrics.answered(c, took)
 		if ctx := c.Request().Context(); s.cfg.Logger.Enabled(ctx, slog.LevelDebug) { // else nothing of it is looked up
 			s.cfg.Logger.DebugContext(ctx, "request", slog.String("request_id", id),
 				slog.String("method", c.Request().Method), slog.String("path", c.Request().URL.Path),
-				slog.Int("status", c.Response().Status), slog.Duration("took", time.Since(begin)),
+				slog.Int("status", c.Response().Status), slog.Duration("took", took),
 				slog.String("address", c.RealIP()))
 		}
 		return nil

@@ -47,12 +47,14 @@ func (s *Server) verifyToken(c echo.Context) error {
 	}
 	if err != nil {
 		s.unverified(c, claims, err)
+		s.metrics.verdict("no")
 		return c.Blob(http.StatusOK, "text/xml", []byte(verdictNo))
 	}
 	body, err := verdictYes(claims.User)
 	if err != nil {
 		return err
 	}
+	s.metrics.verdict("yes")
 	return c.Blob(http.StatusOK, "text/xml", body)
 }
 

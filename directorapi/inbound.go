@@ -129,6 +129,6 @@ func (c *agentConns) cut(id dcvix.AgentID) {
 	}
 	c.mu.RUnlock()
 	for _, in := range theirs {
-		_ = underTLS(in.conn).Close() // it may be closed already
+		_ = UnderTLS(in.conn).Close() // it may be closed already
 	}
 }

@@ -128,12 +128,14 @@ func (c *limitedConn) Close() error {
 
 // free has a connection no longer count for its address.
 func (p *inbound) free() {
-	if limited, ok := underTLS(p.conn).(*limitedConn); ok {
+	if limited, ok := UnderTLS(p.conn).(*limitedConn); ok {
 		limited.free()
 	}
 }
 
-func underTLS(conn net.Conn) net.Conn {
+// UnderTLS returns the connection that a listener accepted, given what TLS made of
+// it; without TLS that is the same.
+func UnderTLS(conn net.Conn) net.Conn {
 	if secured, ok := conn.(interface{ NetConn() net.Conn }); ok {
 		return secured.NetConn()
 	}

@@ -26,6 +26,7 @@ import (
 	"time"
 
 	"github.com/labstack/echo/v4"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/dcvix/dcvix"
 	"github.com/dcvix/dcvix/auth"
@@ -77,6 +78,8 @@ type Config struct {
 	RenewalInterval    time.Duration    // how often agents look whether to renew; 0 means 12 h
 	Now                func() time.Time // nil means time.Now
 	Logger             *slog.Logger     // nil means slog.Default()
+
+	Registerer prometheus.Registerer // of the metrics (docs/operations.md); nil means none
 }
 
 // A Server is the director's HTTP API. It is safe for concurrent use.
@@ -111,6 +114,7 @@ type Server struct {
 	auditReaders chan struct{} // one element for each who reads the audit
 	auditExports chan struct{} // likewise, for exports
 	streams      streams
+	metrics      *metrics // nil: nobody counts
 }
 
 var _ session.AgentDropper = (*Server)(nil)
@@ -151,6 +155,9 @@ func New(cfg Config) (*Server, error) {
 		auditReaders: make(chan struct{}, auditReaders), auditExports: make(chan struct{}, auditExports), streams: streams{patience: streamPatience},
 		serverTexts:  newHostTexts(func(h session.Host) any { return []dcvix.Server{serverForAdmin(h)} }),
 		sessionTexts: newHostTexts(func(h session.Host) any { return h.Sessions }),
+	}
+	if s.metrics, err = newMetrics(cfg.Registerer); err != nil {
+		return nil, fmt.Errorf("directorapi: %w", err)
 	}
 	for _, part := range []struct {
 		into *http.Handler

@@ -17,3 +17,7 @@ func findHelper(string) (string, error) {
 func (b *Backend) run(context.Context, conversation.Request) (conversation.Answer, error) {
 	return conversation.Answer{}, errors.ErrUnsupported
 }
+
+func (b *Backend) call(context.Context, conversation.Request) (conversation.Answer, error) {
+	return conversation.Answer{}, errors.ErrUnsupported
+}

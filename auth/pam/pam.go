@@ -37,6 +37,11 @@ type Config struct {
 	// New refuses one that others could change.
 	Helper string
 
+	// Socket is where a helper that runs as root listens, in place of one that is
+	// started as this process's user: pam_unix needs that where no group may read the
+	// passwords. Its unit names the one service that it asks. Empty means none.
+	Socket string
+
 	Timeout       time.Duration // for one login, with its wait for a turn; after it helper and modules are killed; 0 means 25 s
 	MaxConcurrent int           // helpers that run at once, others wait; 0 means 64
 	Logger        *slog.Logger  // gets why a login is refused and what modules say; nil means slog.Default()
@@ -78,9 +83,12 @@ func New(cfg Config) (*Backend, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
-	helper, err := findHelper(cfg.Helper)
-	if err != nil {
-		return nil, err
+	var helper string
+	if cfg.Socket == "" {
+		var err error
+		if helper, err = findHelper(cfg.Helper); err != nil {
+			return nil, err
+		}
 	}
 	if err := conversation.CheckService(cfg.ServiceDir, cfg.Service); err != nil {
 		return nil, err
@@ -200,5 +208,8 @@ func (b *Backend) ask(ctx context.Context, req conversation.Request) (conversati
 		return conversation.Answer{}, fmt.Errorf("%w: all %d PAM helpers are busy: %w", auth.ErrUnavailable, b.cfg.MaxConcurrent, context.Cause(ctx))
 	}
 	req.Version, req.Service, req.ServiceDir = conversation.Version, b.cfg.Service, b.cfg.ServiceDir
+	if b.cfg.Socket != "" {
+		return b.call(ctx, req)
+	}
 	return b.run(ctx, req)
 }

@@ -110,11 +110,10 @@ func command(opts Options) *cobra.Command {
 			"up the host.\n\n" +
 			"Exit codes: 0 stopped as asked, 1 this host does not let it work,\n" +
 			"2 wrong usage or configuration.",
-		Args:              cmdline.NoWords,
-		Version:           dcvix.Version,
-		SilenceErrors:     true,
-		SilenceUsage:      true,
-		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
+		Args:          cmdline.NoWords,
+		Version:       dcvix.Version,
+		SilenceErrors: true,
+		SilenceUsage:  true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			switch {
 			case f.writeConfig != "":
@@ -137,6 +136,7 @@ func command(opts Options) *cobra.Command {
 	fs.BoolVar(&f.install, "install", false, "the same as service install")
 	fs.BoolVar(&f.remove, "uninstall", false, "the same as service uninstall")
 	cmd.AddCommand(setupCommand(opts, &f), doctorCommand(opts, &f), serviceCommand(opts, &f))
+	cmdline.Manual(cmd, "/etc/dcvix-agent/dcvix-agent.conf\tconfiguration", "/var/lib/dcvix-agent/\tidentity: key, certificate, GUID")
 	cmd.SetArgs(cmdline.TwoDashes(opts.Args, "install", "uninstall"))
 	cmd.SetOut(opts.Stdout)
 	cmd.SetErr(opts.Stderr)

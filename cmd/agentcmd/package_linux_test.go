@@ -60,7 +60,7 @@ func (d *debian) do(words ...string) string {
 // install takes the package of that folder, and says what it said.
 func (d *debian) install(version string) string {
 	d.t.Helper()
-	found, err := filepath.Glob(filepath.Join(d.packages, version, "*.deb"))
+	found, err := filepath.Glob(filepath.Join(d.packages, version, "dcvix-agent_*.deb"))
 	require.NoError(d.t, err)
 	require.Len(d.t, found, 1)
 	require.NoError(d.t, exec.CommandContext(d.t.Context(), "cp", found[0], d.path("/tmp/agent.deb")).Run())

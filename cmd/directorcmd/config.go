@@ -22,6 +22,8 @@ type config struct {
 	set  *inifile.Set
 	file string // it was read from; "" when there was none
 
+	again func() (*config, error) // reads it as it is now
+
 	host              string
 	port              int
 	agentPort         int
@@ -53,6 +55,7 @@ type config struct {
 	dataDirKey, portKey, authTypeKey, auditBytesKey *inifile.Key
 
 	log      logging.Config
+	metrics  metricsConfig
 	otp      otpConfig
 	backends map[string]BackendOpener
 }
@@ -77,6 +80,7 @@ func newConfig(backends map[string]BackendFactory) *config {
 	a := c.set.Section("audit")
 	a.Path(&c.auditFile, "file", "", "file that says who did what; empty takes audit.jsonl in data_dir")
 	c.auditBytesKey = a.Size(&c.auditBytes, "max_bytes", 1<<30, "size of that file and of those it was moved aside to, all together, after which the oldest goes; at least 256KiB")
+	c.metrics.declare(c.set)
 	logging.Declare(c.set, &c.log)
 	return c
 }

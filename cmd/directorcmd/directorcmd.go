@@ -112,11 +112,10 @@ func command(o Options) *cobra.Command {
 			"Without a command it runs until it is told to stop. The commands are for admins on this\n" +
 			"machine: they talk to the running director of the same configuration, or when none runs\n" +
 			"do their work themselves. They need no login, but the rights of the director's user or root.",
-		Version:           dcvix.Version,
-		Args:              cmdline.NoWords,
-		SilenceUsage:      true,
-		SilenceErrors:     true,
-		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
+		Version:       dcvix.Version,
+		Args:          cmdline.NoWords,
+		SilenceUsage:  true,
+		SilenceErrors: true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if writeConfig != "" {
 				return cmdline.WriteConfig(newConfig(o.Backends).set, writeConfig)
@@ -133,10 +132,12 @@ func command(o Options) *cobra.Command {
 	}
 	root.SetVersionTemplate("dcvix-director {{.Version}}\n")
 	root.SetFlagErrorFunc(cmdline.FlagError)
-	root.PersistentFlags().StringVar(&s.conf, "conf", "", "configuration `file` (default: "+strings.Join(inifile.Candidates("director"), ", ")+")")
+	root.PersistentFlags().StringVar(&s.conf, "conf", "", "configuration `file` (default: "+inifile.Candidates("director")[0]+", else dcvix-director.conf beside the program, else in the working directory)")
 	root.PersistentFlags().BoolVar(&s.lenient, "lenient", false, "unknown keys in the configuration are warnings, not errors")
 	root.Flags().StringVar(&writeConfig, "write-config", "", "write a commented default configuration to `file` and end")
 	older.declare(root)
-	root.AddCommand(s.agents(), s.auth(), s.ca(), s.explain(), s.policy())
+	root.AddCommand(s.agents(), s.audit(), s.auth(), s.backup(), s.ca(), s.doctor(), s.explain(), s.policy(), s.restore())
+	cmdline.Manual(root, "/etc/dcvix-director/dcvix-director.conf\tconfiguration", "/etc/dcvix-director/policydb/\twho may use what: users.json, pools.json, groups.json",
+		defaultDataDir()+"/\tkeys, certificates, register of agents, audit")
 	return root
 }

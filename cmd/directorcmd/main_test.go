@@ -31,12 +31,19 @@ func TestMain(m *testing.M) {
 	case strings.TrimSuffix(filepath.Base(os.Args[0]), ".exe") == "login":
 		os.Exit(login())
 	case os.Getenv("DIRECTOR_PROCESS") != "":
+		if os.Getenv("DIRECTOR_PROCESS") == oneThread {
+			runtime.LockOSThread()
+		}
 		os.Exit(directorcmd.Main(directorcmd.Options{}))
 	}
 	os.Exit(m.Run())
 }
 
 const password = "looking glass"
+
+// oneThread as DIRECTOR_PROCESS has a subcommand do all on one thread: strace counts
+// the calls of each.
+const oneThread = "one thread"
 
 // login lets alice, root and user0 to user9 in.
 func login() int {
@@ -61,7 +68,7 @@ func process(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
 	self, err := os.Executable()
 	require.NoError(t, err)
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 60*time.Second)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 5*time.Minute)
 	t.Cleanup(cancel)
 	cmd := exec.CommandContext(ctx, self, args...)
 	cmd.Dir = t.TempDir()

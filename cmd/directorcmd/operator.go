@@ -18,6 +18,7 @@ import (
 	"github.com/dcvix/dcvix/auth"
 	"github.com/dcvix/dcvix/auth/token"
 	"github.com/dcvix/dcvix/ca"
+	"github.com/dcvix/dcvix/cmd/directorcmd/backup"
 	"github.com/dcvix/dcvix/cmd/internal/cmdline"
 	"github.com/dcvix/dcvix/cmd/internal/control"
 	"github.com/dcvix/dcvix/cmd/internal/datadir"
@@ -41,6 +42,7 @@ func (s *shell) config() (*config, error) {
 	if err := c.load(s.conf, s.lenient, s.opts.Environ); err != nil {
 		return nil, cmdline.Usage(err)
 	}
+	c.again = s.config
 	return c, nil
 }
 
@@ -126,6 +128,9 @@ func (c *config) inProcess(ctx context.Context, stderr io.Writer) (http.RoundTri
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := backup.Finish(c.dataDir); err != nil {
+		return nil, nil, errors.Join(err, dir.Close())
+	}
 	director, err := standalone.Open(ctx, c.dataDir, standalone.Options{
 		Authenticator: auth.AuthenticatorFunc(nobody), TokenKeys: []token.Key{token.NewKey()}, Names: c.serverNames,
 		PolicyDir: c.policyFolder, FoldUserCase: c.foldUserCase(), AuditFile: c.auditFile, AuditMaxBytes: c.auditBytes,
@@ -143,9 +148,8 @@ func nobody(context.Context, auth.Credentials) (auth.Identity, error) {
 	return auth.Identity{}, auth.ErrUnavailable
 }
 
-// checkHome says whether a director has lived in the data folder, and whether this
-// process would leave files there that the director cannot use.
-func (c *config) checkHome() error {
+// checkLived says whether a director has lived in the data folder.
+func (c *config) checkLived() error {
 	for _, name := range []string{standalone.DatabaseFile, ca.CertFile} {
 		_, err := os.Stat(filepath.Join(c.dataDir, name))
 		if errors.Is(err, fs.ErrPermission) {
@@ -155,6 +159,15 @@ func (c *config) checkHome() error {
 			return fmt.Errorf("no director has run with the data folder %s, there is no %s: start the director, or name its configuration with --conf (%s)",
 				c.dataDir, name, c.dataDirKey.Where())
 		}
+	}
+	return nil
+}
+
+// checkHome is checkLived, and says whether this process would leave files there that
+// the director cannot use.
+func (c *config) checkHome() error {
+	if err := c.checkLived(); err != nil {
+		return err
 	}
 	path := filepath.Join(c.dataDir, standalone.DatabaseFile)
 	if owner, known := ownerOf(path); known && owner.uid != os.Geteuid() {

@@ -18,7 +18,7 @@ import (
 )
 
 // errProblems is the end of a check whose words were said already.
-var errProblems = errors.New("the policy has problems")
+var errProblems = errors.New("there are problems")
 
 func (s *shell) policy() *cobra.Command {
 	return group("policy", "Look for mistakes in the policy, and say what it gives somebody", s.policyCheck(), s.policyShow())

@@ -22,6 +22,7 @@ import (
 	"github.com/dcvix/dcvix/auth"
 	"github.com/dcvix/dcvix/auth/token"
 	"github.com/dcvix/dcvix/ca"
+	"github.com/dcvix/dcvix/cmd/directorcmd/backup"
 	"github.com/dcvix/dcvix/cmd/internal/control"
 	"github.com/dcvix/dcvix/cmd/internal/datadir"
 	"github.com/dcvix/dcvix/cmd/internal/logging"
@@ -30,7 +31,8 @@ import (
 
 // serve runs the director that the configuration describes, until ctx is done.
 func serve(ctx context.Context, c *config, stderr io.Writer) (err error) {
-	c.log.Stderr = stderr
+	level := new(slog.LevelVar)
+	c.log.Stderr, c.log.Current = stderr, level
 	logger, closer, err := logging.Open("dcvix-director", c.log)
 	if err != nil {
 		return err
@@ -47,15 +49,30 @@ func serve(ctx context.Context, c *config, stderr io.Writer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, dir.Close()) }()
-	listener, err := listen(ctx, c)
+	if err := backup.Finish(c.dataDir); err != nil {
+		return err
+	}
+	listener, err := c.listen(ctx, logger)
 	if err != nil {
 		return err
 	}
+	return c.run(ctx, backend, listener, level, logger)
+}
+
+// run opens the director and has it answer on the listener, until ctx is done.
+func (c *config) run(ctx context.Context, backend auth.Authenticator, listener net.Listener, level *slog.LevelVar, logger *slog.Logger) (err error) {
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP) // before "director started", after which it may come
 	defer signal.Stop(hangup)
+	shown, err := c.metrics.open(ctx)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
 	director, err := open(ctx, c, backend, logger)
 	if err != nil {
+		if shown != nil {
+			_ = shown.Close() // the other error counts
+		}
 		return errors.Join(datadir.Explain(err), listener.Close())
 	}
 	defer func() { err = errors.Join(err, director.Close()) }()
@@ -66,10 +83,15 @@ func serve(ctx context.Context, c *config, stderr io.Writer) (err error) {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return director.Run(ctx) })
 	group.Go(func() error { return director.Serve(ctx, listener, director) })
-	group.Go(func() error { return reloadPolicy(ctx, hangup, director, logger) })
+	group.Go(func() error { return c.reload(ctx, hangup, director, level, logger) })
 	if socket != nil {
 		group.Go(func() error { return director.ServeControl(ctx, socket) })
 	}
+	if shown != nil {
+		logger.InfoContext(ctx, "metrics are shown", slog.String("address", shown.Addr().String()))
+		group.Go(func() error { return c.metrics.serve(ctx, shown, logger) })
+	}
+	group.Go(func() error { return announce(ctx, director, logger).run(ctx) })
 	err = group.Wait()
 	logger.InfoContext(context.WithoutCancel(ctx), "director stopped")
 	return err
@@ -82,17 +104,6 @@ func (c *config) greet(ctx context.Context, logger *slog.Logger) {
 		logger.WarnContext(ctx, "no configuration file was found, the defaults are used: write one with --write-config")
 	}
 	c.set.LogNotes(ctx, logger)
-}
-
-func listen(ctx context.Context, c *config) (net.Listener, error) {
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", c.address())
-	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("%s is in use by another program: stop that one, or change the port (%s)", c.address(), c.portKey.Where())
-	}
-	if err != nil {
-		return nil, fmt.Errorf("cannot listen on %s, change director_host or director_port: %w", c.address(), err)
-	}
-	return l, nil
 }
 
 // listenControl makes the socket for command lines on this machine. A director
@@ -143,7 +154,7 @@ func open(ctx context.Context, c *config, backend auth.Authenticator, logger *sl
 		Names: c.serverNames, PolicyDir: c.policyFolder, FoldUserCase: c.foldUserCase(), TokenKeys: keys,
 		AgentPort: c.agentPort, RegistrationToken: c.registrationToken, PendingMax: c.pendingMax,
 		PendingPerAddress: c.pendingPerAddress, AuditFile: c.auditFile, AuditMaxBytes: c.auditBytes,
-		Placement: c.strategy, KeepAutomaticConsole: !c.replaceConsole,
+		Registerer: c.metrics.registerer(), Placement: c.strategy, KeepAutomaticConsole: !c.replaceConsole,
 		MaxAge: c.maxAge, Housekeeping: c.housekeeping, ConnectionTokenTTL: c.connectionTTL, Logger: logger,
 	}
 	if err := c.network.apply(&opts); err != nil {
@@ -179,13 +190,21 @@ func tokenKeys(ctx context.Context, c *config, logger *slog.Logger) ([]token.Key
 	return append([]token.Key{key}, old...), nil
 }
 
-// reloadPolicy reads the policy again on each signal, until ctx is done.
-func reloadPolicy(ctx context.Context, hangup <-chan os.Signal, director *standalone.Server, logger *slog.Logger) error {
+// reload reads again, on each signal and until ctx is done, what can change while
+// the director runs: policy, certificate and log level. What cannot be read stays as
+// it was.
+func (c *config) reload(ctx context.Context, hangup <-chan os.Signal, director *standalone.Server, level *slog.LevelVar, logger *slog.Logger) error {
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-hangup:
+		}
+		if err := c.reloadLevel(ctx, level, logger); err != nil {
+			logger.ErrorContext(ctx, "configuration not read again, the log level stays", slog.Any("err", err))
+		}
+		if err := director.ReloadCertificate(); err != nil {
+			logger.ErrorContext(ctx, "certificate not reloaded, the one before stays", slog.Any("err", err))
 		}
 		if err := director.ReloadPolicy(ctx); err != nil {
 			logger.ErrorContext(ctx, "policy not reloaded, the one before stays", slog.Any("err", err))
@@ -193,4 +212,22 @@ func reloadPolicy(ctx context.Context, hangup <-chan os.Signal, director *standa
 		}
 		logger.InfoContext(ctx, "policy reloaded")
 	}
+}
+
+// reloadLevel takes the log level, and nothing else, from the configuration as it is
+// now.
+func (c *config) reloadLevel(ctx context.Context, level *slog.LevelVar, logger *slog.Logger) error {
+	fresh, err := c.again()
+	if err != nil {
+		return err
+	}
+	now, err := logging.ParseLevel(fresh.log.Level)
+	if err != nil {
+		return err
+	}
+	if now != level.Level() {
+		level.Set(now)
+		logger.LogAttrs(ctx, max(now, slog.LevelInfo), "log level changed", slog.String("level", fresh.log.Level))
+	}
+	return nil
 }

@@ -18,17 +18,21 @@ import (
 )
 
 const usage = `dcvix-pam-helper asks PAM about one login, for dcvix-director with auth_type = pam.
-The director starts it; by hand it can only tell its --version.
+The director starts it, or systemd does as root on a socket: then with the name of the
+one PAM service that it may ask. By hand it can only tell its --version.
 `
 
 // Main runs the program and returns its exit code: 0 when there was an answer,
 // whichever, 1 when it could not be given, 2 when the program was started wrongly.
 func Main() int {
-	if len(os.Args) > 1 {
-		if len(os.Args) == 2 && (os.Args[1] == "--version" || os.Args[1] == "-version") {
-			fmt.Println("dcvix-pam-helper", dcvix.Version)
-			return 0
-		}
+	var only string // service
+	switch words := os.Args[1:]; {
+	case len(words) == 1 && (words[0] == "--version" || words[0] == "-version"):
+		fmt.Println("dcvix-pam-helper", dcvix.Version)
+		return 0
+	case len(words) == 1 && words[0] != "" && words[0][0] != '-':
+		only = words[0]
+	case len(words) > 0:
 		fmt.Fprint(os.Stderr, usage)
 		return 2
 	}
@@ -39,6 +43,9 @@ func Main() int {
 	}
 	req, err := conversation.ReadRequest(in)
 	answer := conversation.Answer{Result: conversation.BadRequest}
+	if err == nil {
+		err = allowed(req, only)
+	}
 	if err != nil {
 		answer.Detail = err.Error()
 	} else {
@@ -60,4 +67,14 @@ func Main() int {
 		return 1
 	}
 	return 0
+}
+
+// allowed returns an error for a request that a helper which runs as another user
+// must not follow: of any other service than its own, or of services in a folder of
+// the caller's, which could name modules of the caller's.
+func allowed(req conversation.Request, only string) error {
+	if only != "" && (req.Service != only || req.ServiceDir != "") {
+		return fmt.Errorf("the helper behind the socket asks the PAM service %s alone: set pam_service_name = %[1]s, or change ExecStart= of its unit", only)
+	}
+	return nil
 }

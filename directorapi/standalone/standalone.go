@@ -21,6 +21,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/dcvix/dcvix"
@@ -72,6 +73,8 @@ type Options struct {
 	Pages              fs.FS            // nil means the pages of package directorapi/ui
 	Now                func() time.Time // nil means time.Now
 	Logger             *slog.Logger     // nil means slog.Default()
+
+	Registerer prometheus.Registerer // of the metrics (docs/operations.md); nil means none
 }
 
 // Files of a director in its folder, besides those of package ca.
@@ -191,7 +194,11 @@ func (s *Server) openAPI(opts Options) error {
 		Gateways: opts.Gateways, GatewayEndpoint: opts.GatewayEndpoint, TrustedProxies: opts.TrustedProxies,
 		BasePath: opts.BasePath, VerifierSource: opts.VerifierSource,
 		LoginTimeout: opts.LoginTimeout, ConnectionTokenTTL: opts.ConnectionTokenTTL, Now: opts.Now, Logger: s.logger,
+		Registerer: opts.Registerer,
 	})
+	if err == nil && opts.Registerer != nil {
+		err = opts.Registerer.Register(newState(s))
+	}
 	return err
 }
 
@@ -232,6 +239,10 @@ func (s *Server) ReloadPolicy(ctx context.Context) error {
 	s.policyOnRecord(ctx, err)
 	return err
 }
+
+// ReloadCertificate reads the director's certificate now instead of within 10 s of a
+// change. On an error the one before stays.
+func (s *Server) ReloadCertificate() error { return s.certs.Reload() }
 
 // policyOnRecord puts on record that the policy is another one, or why it is not,
 // and logs which of its hosts are no registered agents.
@@ -276,13 +287,14 @@ func (s *Server) Run(ctx context.Context) error {
 }
 
 // Serve answers on a listener until ctx is done; then it lets requests that were
-// accepted finish, for up to 20 s, and returns nil. The handler is the Server
+// accepted finish, for up to 20 s, those too that accepted connections are about
+// to bring, and returns nil. The handler is the Server
 // itself, or one of its halves. One address gets so many connections as the Options
 // say; those of registered agents do not count.
 func (s *Server) Serve(ctx context.Context, l net.Listener, h http.Handler) error {
 	server := directorapi.HTTPServer(h, s.TLSConfig(), s.logger)
 	limited := directorapi.LimitConnections(l, s.limit)
-	return serve(ctx, server, limited, func() error { return server.ServeTLS(limited, "", "") })
+	return serve(ctx, server, limited, func(l net.Listener) error { return server.ServeTLS(l, "", "") })
 }
 
 // ServeControl is Serve for [directorapi.Server.Control], on a Unix socket that
@@ -290,24 +302,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, h http.Handler) erro
 // [directorapi.ControlServer].
 func (s *Server) ServeControl(ctx context.Context, l net.Listener) error {
 	server := directorapi.ControlServer(s.Control(), s.logger)
-	return serve(ctx, server, l, func() error { return server.Serve(l) })
-}
-
-func serve(ctx context.Context, server *http.Server, l net.Listener, begin func() error) error {
-	stopped := make(chan error, 1)
-	stop := context.AfterFunc(ctx, func() {
-		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
-		defer cancel()
-		stopped <- server.Shutdown(grace)
-	})
-	err := begin()
-	if stop() { // it failed by itself
-		return fmt.Errorf("serve on %s: %w", l.Addr(), err)
-	}
-	if err := <-stopped; err != nil {
-		return errors.Join(fmt.Errorf("requests were cut at the stop: %w", err), server.Close())
-	}
-	return nil
+	return serve(ctx, server, l, server.Serve)
 }
 
 // Close closes the database, the audit and idle connections to agents.

@@ -24,7 +24,7 @@ export default defineConfig(
     },
   },
   {
-    files: ["e2e/*.mjs"],
+    files: ["e2e/*.mjs", "bench/*.mjs"],
     languageOptions: {
       globals: {
         process: "readonly",
@@ -33,6 +33,11 @@ export default defineConfig(
         document: "readonly",
         window: "readonly",
         fetch: "readonly",
+        console: "readonly",
+        performance: "readonly",
+        requestAnimationFrame: "readonly",
+        EventTarget: "readonly",
+        MessageEvent: "readonly",
       },
     },
   },

@@ -19,6 +19,11 @@ import (
 	"github.com/dcvix/dcvix/internal/private"
 )
 
+// Files returns the files of the audit of which path is the newest, the oldest first.
+// The newest is left out when it is not there. They may move aside at any time while
+// the log is open.
+func Files(path string) ([]string, error) { return list(path) }
+
 // list returns the files of a log, the oldest first. The newest, path itself, is
 // left out when it is not there.
 func list(path string) ([]string, error) {

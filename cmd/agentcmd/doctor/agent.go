@@ -40,21 +40,21 @@ func (d *doctor) checkEnrolment(running bool) Finding {
 	cert, now := d.id.cert, d.Now()
 	switch {
 	case d.id.key == nil || d.id.guid == "":
-		return problem(enrolmentCheck, "This host has no key yet: the agent never ran here.", startIt).by(restartAgent())
+		return problem(enrolmentCheck, "This host has no key yet: the agent never ran here.", startIt).By(restartAgent())
 	case cert == nil && !running:
-		return problem(enrolmentCheck, "This host is not registered.", startIt).by(restartAgent())
+		return problem(enrolmentCheck, "This host is not registered.", startIt).By(restartAgent())
 	case cert == nil:
 		return problem(enrolmentCheck, fmt.Sprintf("An admin has to approve this host. The fingerprint of its key is %s", d.id.key),
-			"Approve it on the director's machine, where it has to be the same. If it does not show there, this host does not reach the director.").by("dcvix-director agents approve " + string(d.id.guid))
+			"Approve it on the director's machine, where it has to be the same. If it does not show there, this host does not reach the director.").By("dcvix-director agents approve " + string(d.id.guid))
 	case d.ownFault() != "":
-		return problem(enrolmentCheck, d.ownFault(), "Restart the agent: it asks for a new one.").by(restartAgent())
+		return problem(enrolmentCheck, d.ownFault(), "Restart the agent: it asks for a new one.").By(restartAgent())
 	case now.After(cert.NotAfter):
-		return problem(enrolmentCheck, fmt.Sprintf("The certificate of the agent ended on %s.", day(cert.NotAfter)), "The agent asks for a new one as soon as it reaches the director. Its log says what it hears.").by(agentLog())
+		return problem(enrolmentCheck, fmt.Sprintf("The certificate of the agent ended on %s.", day(cert.NotAfter)), "The agent asks for a new one as soon as it reaches the director. Its log says what it hears.").By(agentLog())
 	case now.Before(cert.NotBefore):
 		return problem(enrolmentCheck, fmt.Sprintf("The certificate of the agent is not good before %s, and by the clock of this host it is %s.", day(cert.NotBefore), day(now)), "Correct the clock of this host.")
 	case now.Sub(dueAt(cert)) > overdue:
 		return warning(enrolmentCheck, fmt.Sprintf("The certificate of the agent is good until %s, but should have been renewed since %s.", day(cert.NotAfter), day(dueAt(cert))),
-			lookAtLog).by(agentLog())
+			lookAtLog).By(agentLog())
 	}
 	return ok(enrolmentCheck, fmt.Sprintf("Registered as %s, certificate good until %s.", d.id.guid, day(cert.NotAfter)))
 }
@@ -102,11 +102,11 @@ func (d *doctor) checkPort(ctx context.Context, running bool) Finding {
 	if err != nil && errors.As(err, &op) && op.Op == "dial" {
 		switch {
 		case !running:
-			return problem(agentCheck, "It does not run.", startIt).by(restartAgent())
+			return problem(agentCheck, "It does not run.", startIt).By(restartAgent())
 		case d.id.cert == nil:
 			return ok(agentCheck, "It runs, and listens once it is approved.")
 		}
-		return problem(agentCheck, fmt.Sprintf("It runs, but nothing listens at %s.", address), "Restart the agent if its configuration was changed. If that does not help, its log says why.").by(restartAgent())
+		return problem(agentCheck, fmt.Sprintf("It runs, but nothing listens at %s.", address), "Restart the agent if its configuration was changed. If that does not help, its log says why.").By(restartAgent())
 	}
 	if err != nil {
 		return problem(agentCheck, fmt.Sprintf("Another program listens at %s: %v.", address, err), otherPort)

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/dcvix/dcvix/cmd/internal/diagnosis"
 	"github.com/dcvix/dcvix/dcvcli"
 )
 
@@ -33,7 +34,7 @@ func (d *doctor) checkDCV(ctx context.Context) []Finding {
 	began := time.Now()
 	version, err := cli.Version(ctx)
 	if err != nil {
-		f := problem(commandCheck, err.Error()+".", startDCV).by(RestartDCV())
+		f := problem(commandCheck, err.Error()+".", startDCV).By(RestartDCV())
 		if errors.Is(err, dcvcli.ErrNotInstalled) {
 			f = problem(commandCheck, err.Error()+".", whichCommand)
 		}
@@ -44,13 +45,13 @@ func (d *doctor) checkDCV(ctx context.Context) []Finding {
 	who := notAdmin()
 	switch {
 	case err != nil:
-		return append([]Finding{problem(commandCheck, err.Error()+".", startDCV).by(RestartDCV()), server}, skipped(licenceCheck, "dcv does not list the sessions.")...)
+		return append([]Finding{problem(commandCheck, err.Error()+".", startDCV).By(RestartDCV()), server}, skipped(licenceCheck, "dcv does not list the sessions.")...)
 	case who != "":
 		return []Finding{warning(commandCheck, fmt.Sprintf("DCV %s answers, and shows %s the sessions of that account alone.", version, who), asRoot+" The agent has to run so too."), server, d.checkLicence(sessions)}
 	case took > d.Limit/4: // reports come every 30 s, and each asks dcv
 		return []Finding{warning(commandCheck, fmt.Sprintf("DCV %s takes %s to answer.", version, took.Round(100*time.Millisecond)), "Look at the load of this host, and at the log of the DCV server."), server, d.checkLicence(sessions)}
 	}
-	return []Finding{ok(commandCheck, fmt.Sprintf("DCV %s lists %s.", version, count(len(sessions), "session"))), server, d.checkLicence(sessions)}
+	return []Finding{ok(commandCheck, fmt.Sprintf("DCV %s lists %s.", version, diagnosis.Count(len(sessions), "session"))), server, d.checkLicence(sessions)}
 }
 
 // checkServer looks whether something listens where viewers are sent to.
@@ -66,7 +67,7 @@ func (d *doctor) checkServer(ctx context.Context) Finding {
 	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(d.DCVPort))
 	conn, err := (&net.Dialer{Timeout: d.Limit}).DialContext(ctx, "tcp", address)
 	if err != nil {
-		return problem(serverCheck, fmt.Sprintf("Nothing listens at %s, where viewers are sent to.", address), startDCV+" If it listens elsewhere, correct dcv_port.").by(RestartDCV())
+		return problem(serverCheck, fmt.Sprintf("Nothing listens at %s, where viewers are sent to.", address), startDCV+" If it listens elsewhere, correct dcv_port.").By(RestartDCV())
 	}
 	_ = conn.Close() // nothing was said on it
 	return ok(serverCheck, "It listens on port "+strconv.Itoa(d.DCVPort)+".")

@@ -108,7 +108,7 @@ func (d *doctor) checkDirector(ctx context.Context, host string) (Finding, *time
 		if at := slices.IndexFunc(chain, issued); at >= 0 {
 			text += " It shows the CA " + ca.FingerprintOf(chain[at]).String()
 		}
-		return warning(directorCheck, text, "Set ca_fingerprint to that of the director's CA before the agent first starts.").by(showCA), skew
+		return warning(directorCheck, text, "Set ca_fingerprint to that of the director's CA before the agent first starts.").By(showCA), skew
 	}
 	return ok(directorCheck, fmt.Sprintf("%s answers, version %s.", address, health.Version)), skew
 }
@@ -134,7 +134,7 @@ func (d *doctor) trusted(ctx context.Context, client *http.Client, address strin
 		}
 	}
 	f := problem(directorCheck, fmt.Sprintf("The director at %s has no CA with the configured ca_fingerprint.", address),
-		"Compare the two. If ca_fingerprint is right, somebody is in between.").by(showCA)
+		"Compare the two. If ca_fingerprint is right, somebody is in between.").By(showCA)
 	return nil, false, &f
 }
 
@@ -154,7 +154,7 @@ func (d *doctor) judge(chain []*x509.Certificate, anchor *x509.Certificate, host
 		return nil
 	case errors.As(err, &unknown):
 		f = problem(directorCheck, fmt.Sprintf("The certificate of %s was not issued by the CA in %s, %s.", host, d.file(agentclient.CAFile), ca.FingerprintOf(anchor)),
-			"If the director has a new CA on purpose, remove that file, restart the agent, and run setup-dcv when it is approved. If not, somebody is in between.").by(showCA)
+			"If the director has a new CA on purpose, remove that file, restart the agent, and run setup-dcv when it is approved. If not, somebody is in between.").By(showCA)
 	case errors.As(err, &name):
 		f = problem(directorCheck, fmt.Sprintf("The certificate of the director does not name %s. It names %s.", host, namesOf(chain[0])),
 			"Write one of these as director_host, or add this one to server_names of the director.")
@@ -162,7 +162,7 @@ func (d *doctor) judge(chain []*x509.Certificate, anchor *x509.Certificate, host
 		f = problem(directorCheck, fmt.Sprintf("The certificate of the director is good from %s to %s, and by the clock of this host it is %s.",
 			day(invalid.Cert.NotBefore), day(invalid.Cert.NotAfter), day(d.Now())), "Correct the clock that is wrong. If none is, look at the director's log: it renews by itself.")
 	default:
-		f = problem(directorCheck, fmt.Sprintf("The certificate of the director is not good: %v.", err), "Look at the director's CA and at its log.").by(showCA)
+		f = problem(directorCheck, fmt.Sprintf("The certificate of the director is not good: %v.", err), "Look at the director's CA and at its log.").By(showCA)
 	}
 	return &f
 }

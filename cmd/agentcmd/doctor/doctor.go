@@ -11,50 +11,37 @@
 package doctor
 
 import (
-	"cmp"
 	"context"
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/dcvix/dcvix/cmd/internal/diagnosis"
 )
 
-// A Level says how bad a finding is.
-type Level string
+type (
+	// Finding is [diagnosis.Finding]: what one check came to.
+	Finding = diagnosis.Finding
+	// Level is [diagnosis.Level]: how bad a finding is.
+	Level = diagnosis.Level
+	// Report is [diagnosis.Report]: the outcome of an examination.
+	Report = diagnosis.Report
+)
 
 // The levels, the worst first.
 const (
-	Problem Level = "problem" // something does not work, or is not safe
-	Warning Level = "warning" // it works, and will not for long or not well
-	Skipped Level = "skipped" // could not be looked at because of a problem
-	OK      Level = "ok"
+	Problem = diagnosis.Problem
+	Warning = diagnosis.Warning
+	Skipped = diagnosis.Skipped
+	OK      = diagnosis.OK
 )
 
-// A Finding is what one check came to.
-type Finding struct {
-	Check  string `json:"check"` // such as "director"
-	Level  Level  `json:"level"`
-	Text   string `json:"text"`             // what is so, one or two sentences
-	Remedy string `json:"remedy,omitempty"` // what to do; "" when nothing is to be done
+// NewReport is [diagnosis.NewReport].
+func NewReport(findings []Finding) Report { return diagnosis.NewReport(findings) }
 
-	// Command is what to type for that, or to find out more; "" means nothing. One
-	// that begins with dcvix-director is for the director's machine.
-	Command string `json:"command,omitempty"`
-}
-
-// by adds what to type.
-func (f Finding) by(command string) Finding {
-	f.Command = command
-	return f
-}
-
-func ok(check, text string) Finding { return Finding{Check: check, Level: OK, Text: text} }
-func warning(check, text, remedy string) Finding {
-	return Finding{Check: check, Level: Warning, Text: text, Remedy: remedy}
-}
-
-func problem(check, text, remedy string) Finding {
-	return Finding{Check: check, Level: Problem, Text: text, Remedy: remedy}
-}
+func ok(check, text string) Finding              { return diagnosis.Well(check, text) }
+func warning(check, text, remedy string) Finding { return diagnosis.Warn(check, text, remedy) }
+func problem(check, text, remedy string) Finding { return diagnosis.Trouble(check, text, remedy) }
 
 func skipped(check, because string) []Finding {
 	return []Finding{{Check: check, Level: Skipped, Text: because}}
@@ -112,33 +99,7 @@ func Run(ctx context.Context, cfg Config) Report {
 func (d *doctor) configuration() []Finding {
 	if d.File == "" {
 		return []Finding{warning("configuration", "No configuration file was found: the agent runs on its defaults and looks for the director on this host.",
-			"Write one and set director_host.").by("dcvix-agent --write-config PATH")}
+			"Write one and set director_host.").By("dcvix-agent --write-config PATH")}
 	}
 	return []Finding{ok("configuration", d.File)}
-}
-
-// A Report is the outcome of an examination.
-type Report struct {
-	Findings []Finding `json:"findings"`
-	Problems int       `json:"problems"`
-	Warnings int       `json:"warnings"`
-}
-
-// NewReport orders findings: the worst first, among equals in the order given.
-func NewReport(findings []Finding) Report {
-	r := Report{Findings: slices.Clone(findings)}
-	worst := []Level{Problem, Warning, Skipped, OK}
-	slices.SortStableFunc(r.Findings, func(a, b Finding) int {
-		return cmp.Compare(slices.Index(worst, a.Level), slices.Index(worst, b.Level))
-	})
-	for _, f := range findings {
-		switch f.Level {
-		case Problem:
-			r.Problems++
-		case Warning:
-			r.Warnings++
-		default:
-		}
-	}
-	return r
 }

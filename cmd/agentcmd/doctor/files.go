@@ -32,14 +32,14 @@ func (d *doctor) readIdentity() []Finding {
 	info, err := os.Stat(d.DataDir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return []Finding{problem(dataCheck, d.DataDir+" is not there: the agent never ran.", startIt).by(restartAgent())}
+		return []Finding{problem(dataCheck, d.DataDir+" is not there: the agent never ran.", startIt).By(restartAgent())}
 	case err != nil:
 		return []Finding{problem(dataCheck, err.Error()+".", asRoot)}
 	case !info.IsDir():
 		return []Finding{problem(dataCheck, d.DataDir+" is a file.", "Name a folder as data_dir in the agent's configuration.")}
 	}
 	if remedy := closed(d.DataDir, info); remedy != "" {
-		return append(d.readFiles(), problem(dataCheck, "Others may write in "+d.DataDir+", and so replace the agent's identity.", "Close it.").by(remedy))
+		return append(d.readFiles(), problem(dataCheck, "Others may write in "+d.DataDir+", and so replace the agent's identity.", "Close it.").By(remedy))
 	}
 	return d.readFiles()
 }

@@ -53,7 +53,7 @@ func (d *doctor) checkSettings(ctx context.Context) []Finding {
 	console := checkConsole(settings)
 	address, asks := text(settings, "security", "auth-token-verifier")
 	if !asks || address == "" {
-		found := []Finding{problem(settingsCheck, "DCV asks nobody who may come in: no token of the director opens a session.", asSetUp).by(setUp)}
+		found := []Finding{problem(settingsCheck, "DCV asks nobody who may come in: no token of the director opens a session.", asSetUp).By(setUp)}
 		return append(append(append(found, skipped(copyCheck, "DCV has no verifier.")...), skipped(verifierCheck, "DCV has no verifier.")...), console)
 	}
 	own := d.isOurs(address)
@@ -81,16 +81,16 @@ func (d *doctor) isOurs(address string) bool {
 func (d *doctor) checkVerifierSetting(settings *dcvconf.Settings, address string, own bool) Finding {
 	strict, found := settings.Get("security", "no-tls-strict")
 	if believes, known := strict.AsBool(); found && (!known || believes) {
-		return problem(settingsCheck, "no-tls-strict is on: DCV believes whoever answers in place of the director.", asSetUp).by(setUp)
+		return problem(settingsCheck, "no-tls-strict is on: DCV believes whoever answers in place of the director.", asSetUp).By(setUp)
 	}
 	u, err := url.Parse(address)
 	switch {
 	case own:
 		return ok(settingsCheck, settings.Where()+" has DCV ask the director.")
 	case err != nil || u.Scheme != "https" || !strings.HasSuffix(strings.TrimRight(u.Path, "/"), dcvix.PathAuthTokenVerify):
-		return problem(settingsCheck, fmt.Sprintf("DCV asks %s, which is no verifier of a director over TLS.", address), asSetUp).by(setUp)
+		return problem(settingsCheck, fmt.Sprintf("DCV asks %s, which is no verifier of a director over TLS.", address), asSetUp).By(setUp)
 	}
-	return warning(settingsCheck, fmt.Sprintf("DCV asks %s, and the agent's director is %s.", address, d.Directors[0]), "Leave it if that is a way to the same director, as through a proxy. If not, set the DCV server up again and restart it.").by(setUp)
+	return warning(settingsCheck, fmt.Sprintf("DCV asks %s, and the agent's director is %s.", address, d.Directors[0]), "Leave it if that is a way to the same director, as through a proxy. If not, set the DCV server up again and restart it.").By(setUp)
 }
 
 // checkCopy compares the CA file of DCV with the agent's.
@@ -98,23 +98,23 @@ func (d *doctor) checkCopy(settings *dcvconf.Settings, own bool) Finding {
 	path, found := text(settings, "security", "ca-file")
 	if !found || path == "" {
 		if own {
-			return problem(copyCheck, "DCV has no ca-file: it does not know the director's certificate.", asSetUp).by(setUp)
+			return problem(copyCheck, "DCV has no ca-file: it does not know the director's certificate.", asSetUp).By(setUp)
 		}
 		return ok(copyCheck, "None: DCV trusts the CAs of the system.")
 	}
 	content, err := os.ReadFile(path)
 	if err != nil {
-		return problem(copyCheck, err.Error()+".", asSetUp).by(setUp)
+		return problem(copyCheck, err.Error()+".", asSetUp).By(setUp)
 	}
 	chain, err := ca.ParseCerts(content)
 	if err != nil {
-		return problem(copyCheck, fmt.Sprintf("%s: %v.", path, err), asSetUp).by(setUp)
+		return problem(copyCheck, fmt.Sprintf("%s: %v.", path, err), asSetUp).By(setUp)
 	}
 	if at := hiddenFrom("dcv", path); at != "" {
-		return problem(copyCheck, fmt.Sprintf("The account dcv of the DCV server cannot read %s because of the rights of %s.", path, at), "Let others through.").by("chmod o+rX " + at)
+		return problem(copyCheck, fmt.Sprintf("The account dcv of the DCV server cannot read %s because of the rights of %s.", path, at), "Let others through.").By("chmod o+rX " + at)
 	}
 	if own && d.id.anchor != nil && !bytes.Equal(chain[0].Raw, d.id.anchor.Raw) {
-		return problem(copyCheck, path+" is not the CA of the agent's director any more.", asSetUp).by(setUp)
+		return problem(copyCheck, path+" is not the CA of the agent's director any more.", asSetUp).By(setUp)
 	}
 	return ok(copyCheck, path)
 }
@@ -137,12 +137,12 @@ func (d *doctor) askVerifier(ctx context.Context, settings *dcvconf.Settings, ad
 	form := url.Values{"sessionId": {"dcvix-doctor"}, "authenticationToken": {"not-a-token"}, "clientAddress": {"127.0.0.1:1"}}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, strings.NewReader(form.Encode()))
 	if err != nil {
-		return problem(verifierCheck, fmt.Sprintf("%.200q is not a URL.", address), asSetUp).by(setUp)
+		return problem(verifierCheck, fmt.Sprintf("%.200q is not a URL.", address), asSetUp).By(setUp)
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	got, err := do(client, req)
 	if untrusted, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		return problem(verifierCheck, fmt.Sprintf("DCV does not believe the certificate of %s: %v.", req.URL.Host, untrusted.Err), "Mend first what is said of the director, the clock and DCV's CA file. "+asSetUp).by(setUp)
+		return problem(verifierCheck, fmt.Sprintf("DCV does not believe the certificate of %s: %v.", req.URL.Host, untrusted.Err), "Mend first what is said of the director, the clock and DCV's CA file. "+asSetUp).By(setUp)
 	}
 	if err != nil {
 		return unreachable(verifierCheck, req.URL.Host, err, "auth-token-verifier of DCV")
@@ -153,9 +153,9 @@ func (d *doctor) askVerifier(ctx context.Context, settings *dcvconf.Settings, ad
 	}
 	switch err := xml.Unmarshal(got.body, &verdict); {
 	case err != nil || got.status != http.StatusOK || verdict.Result != "no" && verdict.Result != "yes":
-		return problem(verifierCheck, fmt.Sprintf("What answers at %s with status %d is no verifier.", address, got.status), asSetUp).by(setUp)
+		return problem(verifierCheck, fmt.Sprintf("What answers at %s with status %d is no verifier.", address, got.status), asSetUp).By(setUp)
 	case verdict.Result == "yes":
-		return problem(verifierCheck, address+" says yes to a token that is none: everybody gets in.", asSetUp).by(setUp)
+		return problem(verifierCheck, address+" says yes to a token that is none: everybody gets in.", asSetUp).By(setUp)
 	}
 	return ok(verifierCheck, "It answers, and says no to a token that is none.")
 }
@@ -169,7 +169,7 @@ func checkConsole(settings *dcvconf.Settings) Finding {
 	owner, _ := text(settings, "session-management/automatic-console-session", "owner")
 	if owner == "" {
 		return warning(consoleCheck, "DCV starts a console session that belongs to the account of the server. While it is there, no other console and no virtual session can be.",
-			"Set the DCV server up again, with --console-owner NAME if it is to be somebody's.").by(setUp)
+			"Set the DCV server up again, with --console-owner NAME if it is to be somebody's.").By(setUp)
 	}
 	return ok(consoleCheck, "DCV starts a console session of "+owner+".")
 }

@@ -28,6 +28,8 @@ type Config struct {
 	Directory string    // folder of {component}.log; empty means Stderr
 	Rotation  int       // how many full files of 100 MB are kept beside the current one
 	Stderr    io.Writer // nil means os.Stderr
+
+	Current *slog.LevelVar // gets the level, which can be changed there later; nil means it stays
 }
 
 // Declare declares the section [log], which is the same for every program, and
@@ -43,10 +45,15 @@ func Declare(set *inifile.Set, cfg *Config) {
 // Open returns the logger and what closes its file. The closer is never nil; on
 // standard error it does nothing. component names the file: {component}.log.
 func Open(component string, cfg Config) (*slog.Logger, io.Closer, error) {
-	level, err := parseLevel(cfg.Level)
+	level, err := ParseLevel(cfg.Level)
 	if err != nil {
 		return nil, nil, err
 	}
+	current := cfg.Current
+	if current == nil {
+		current = new(slog.LevelVar)
+	}
+	current.Set(level)
 	var out io.WriteCloser = standardError{cfg.Stderr}
 	if cfg.Stderr == nil {
 		out = standardError{os.Stderr}
@@ -57,7 +64,7 @@ func Open(component string, cfg Config) (*slog.Logger, io.Closer, error) {
 			return nil, nil, fmt.Errorf("log files cannot be written: %w: make the folder of [log] directory writable, or leave it empty to log to standard error", err)
 		}
 	}
-	opts := &slog.HandlerOptions{Level: level, ReplaceAttr: nameLevel}
+	opts := &slog.HandlerOptions{Level: current, ReplaceAttr: nameLevel}
 	switch cfg.Format {
 	case "", "text":
 		return slog.New(slog.NewTextHandler(out, opts)), out, nil
@@ -69,7 +76,8 @@ func Open(component string, cfg Config) (*slog.Logger, io.Closer, error) {
 	}
 }
 
-func parseLevel(name string) (slog.Level, error) {
+// ParseLevel returns the level of that name, as the key level in [log] has it.
+func ParseLevel(name string) (slog.Level, error) {
 	switch strings.ToLower(name) {
 	case "debug":
 		return slog.LevelDebug, nil

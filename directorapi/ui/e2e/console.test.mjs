@@ -168,7 +168,7 @@ test("a host is drained with a word for people, and let in again", limit, async 
 test("the search finds a host, and the policy says who reaches it", limit, async () => {
   const page = await open("admin/");
   await logIn(admin);
-  await page.getByLabel("Search everything").waitFor();
+  await page.getByPlaceholder("Search everything").waitFor();
   await page.keyboard.press("/");
   await page.keyboard.type(server);
   await page.getByRole("option", { name: recorded }).first().waitFor();

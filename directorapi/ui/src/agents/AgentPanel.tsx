@@ -4,6 +4,7 @@ import { Link } from "react-router";
 import type { Agent } from "../api/client";
 import { ErrorNote } from "../parts/ErrorNote";
 import { Facts } from "../parts/Facts";
+import { Fingerprint } from "../parts/Fingerprint";
 import { SidePanel } from "../parts/SidePanel";
 import { useNow } from "../parts/clock";
 import { ago, exact } from "../parts/words";
@@ -45,7 +46,7 @@ function Shown({ agent }: { agent: Agent }) {
       {agent.requested_hostname && <NewName agent={agent} wish={agent.requested_hostname} />}
       <Facts
         of={{
-          Key: <span className="fingerprint">SHA256 {agent.fingerprint}</span>,
+          Key: <Fingerprint of={agent.fingerprint} />,
           Id: <span className="fingerprint">{agent.guid}</span>,
           "First asked": <span title={exact(agent.created_at)}>{ago(agent.created_at, now)}</span>,
           "Member since": <span title={exact(agent.registered_at)}>{ago(agent.registered_at, now)}</span>,

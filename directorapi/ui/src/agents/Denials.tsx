@@ -3,6 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 
 import type { components } from "../api/schema.gen";
 import { ErrorNote } from "../parts/ErrorNote";
+import { Fingerprint } from "../parts/Fingerprint";
 import { useNow } from "../parts/clock";
 import { ago, count, exact } from "../parts/words";
 import { denialsQuery, useForgetDenial } from "./queries";
@@ -29,7 +30,7 @@ function DenialRow({ denial }: { denial: Denial }) {
   return (
     <>
       <Group gap="sm" mt={6}>
-        <span className="fingerprint">SHA256 {denial.fingerprint}</span>
+        <Fingerprint of={denial.fingerprint} />
         <Text size="sm" c="dimmed" title={exact(denial.denied_at)}>
           {ago(denial.denied_at, now)}
         </Text>

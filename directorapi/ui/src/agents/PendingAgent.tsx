@@ -4,6 +4,7 @@ import type { Agent } from "../api/client";
 import { ApiError } from "../api/errors";
 import { ConfirmButton } from "../parts/ConfirmButton";
 import { ErrorNote } from "../parts/ErrorNote";
+import { Fingerprint } from "../parts/Fingerprint";
 import { StateWord } from "../parts/StateWord";
 import { ago, exact } from "../parts/words";
 import { useApprove, useDecide } from "./queries";
@@ -30,7 +31,7 @@ export function PendingAgent({ agent, now, compared = false, onCompared, onDone 
             <Title order={2} size="h5" className="name">
               {agent.hostname} asks to join
             </Title>
-            <span className="fingerprint">SHA256 {agent.fingerprint}</span>
+            <Fingerprint of={agent.fingerprint} />
             <Text size="sm" c="dimmed" title={exact(agent.created_at)}>
               First asked {ago(agent.created_at, now)}
             </Text>

@@ -74,6 +74,10 @@ test("the director is asked for what the filter says", async () => {
     expect(query.get("actor")).toBe("alice");
     expect(query.get("since")).toBe(new Date(2026, 10, 20).toISOString());
   });
+  const file = screen.getByRole("link", { name: "Export CSV" }).getAttribute("href") ?? "";
+  expect(file).toMatch(
+    /^https:\/\/director\.test\/prefix\/v1\/admin\/audit\/export\?format=csv&actor=alice&since=/,
+  );
 });
 
 test("records that look the same keep apart, and keep their keys when others come", () => {

@@ -2,7 +2,7 @@ import { Alert, Button, Group, Text } from "@mantine/core";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { useDeferredValue, useMemo } from "react";
 
-import { Filters, FilterText } from "../app/Filters";
+import { FilterChoice, Filters, FilterText } from "../app/Filters";
 import { Loading } from "../app/ListState";
 import { Page } from "../app/Page";
 import { useView, type View } from "../app/useView";
@@ -29,6 +29,7 @@ export function AuditPage() {
         <FilterText view={view} name="actor" label="Who" />
         <FilterText view={view} name="action" label="Action" />
         <FilterText view={view} name="target" label="Target" />
+        <FilterChoice view={view} name="outcome" label="Any outcome" choices={outcomes} />
         <FilterText view={view} name="since" label="From" type="date" />
         <FilterText view={view} name="until" label="Until" type="date" />
       </Filters>
@@ -89,18 +90,21 @@ function NoRecords() {
   );
 }
 
+const outcomes = { ok: "ok", refused: "refused", failed: "failed", challenged: "challenged" };
+
 function useAuditFilter(view: View): AuditFilter {
-  const [text, actor, action, target, since, until] = [
+  const [text, actor, action, outcome, target, since, until] = [
     "text",
     "actor",
     "action",
+    "outcome",
     "target",
     "since",
     "until",
-  ].map(view.get) as [string, string, string, string, string, string];
+  ].map(view.get) as [string, string, string, string, string, string, string];
   return useMemo(
-    () => ({ text, actor, action, target, since: startOf(since, 0), until: startOf(until, 1) }),
-    [text, actor, action, target, since, until],
+    () => ({ text, actor, action, outcome, target, since: startOf(since, 0), before: startOf(until, 1) }),
+    [text, actor, action, outcome, target, since, until],
   );
 }
 

@@ -68,15 +68,23 @@ function useSessionWords(session: Session) {
 
 function Free({ desktop }: { desktop: Desktop }) {
   const { tone, words } = stateOf(desktop);
-  const speaks = desktop.state !== "ready" && desktop.state !== "own" && desktop.state !== "in-use";
+  const reason = reasonOf(desktop);
   return (
     <>
       <StateWord tone={tone}>{words}</StateWord>
-      {speaks && words !== desktop.detail && (
+      {reason !== "" && reason !== words && (
         <Text size="sm" c="dimmed" className="name">
-          {desktop.detail}
+          {reason}
         </Text>
       )}
     </>
   );
+}
+
+// The director's sentence, but for what the words beside the dot say already.
+function reasonOf({ state, detail }: Desktop): string {
+  if (state === "ready" || state === "own" || state === "in-use") return "";
+  const message = /^It is in maintenance(?:: (.*))?\.$/.exec(detail);
+  if (!message) return detail;
+  return message[1] ? `“${message[1]}”` : "";
 }

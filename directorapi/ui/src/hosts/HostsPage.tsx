@@ -7,7 +7,6 @@ import { ListState } from "../app/ListState";
 import { Page } from "../app/Page";
 import { useView } from "../app/useView";
 import { useNow } from "../parts/clock";
-import { count } from "../parts/words";
 import { DataTable } from "../table/DataTable";
 import { parseSort, writeSort } from "../table/sort";
 import { hostColumns } from "./columns";
@@ -22,7 +21,14 @@ export function HostsPage() {
   const view = useView();
   const sessions = hosts.data?.reduce((sum, host) => sum + host.sessions.length, 0) ?? 0;
   return (
-    <Page title="Hosts" about={hosts.data?.length ? count(sessions, "session") : ""}>
+    <Page
+      title="Hosts"
+      about={
+        hosts.data?.length
+          ? `${sessions.toLocaleString("en-GB")} ${sessions === 1 ? "session" : "sessions"}`
+          : ""
+      }
+    >
       <ListState of="hosts" query={hosts} empty={<NoHosts />}>
         {(all) => <Hosts all={all} />}
       </ListState>

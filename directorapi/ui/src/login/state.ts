@@ -29,9 +29,11 @@ export function loginQuery(realm: Realm) {
   return queryOptions({
     queryKey: [...stateKey, realm],
     queryFn: async ({ client, signal }): Promise<Login> => {
+      // Asked at the same time, so that the form is there at once if it is needed,
+      // and does not grow a field while somebody types.
+      const options = client.query({ ...loginOptionsQuery, retry: false }).catch(() => undefined);
       const state = (await isAccepted(realm, signal)) ? "in" : "out";
-      // So that the form does not grow a field while somebody types.
-      if (state === "out") await client.query({ ...loginOptionsQuery, retry: false }).catch(() => undefined);
+      if (state === "out") await options;
       return { state, user: recall("user"), number: 0 };
     },
     staleTime: Infinity,

@@ -2,6 +2,7 @@ import { Anchor, Text } from "@mantine/core";
 import { Link } from "react-router";
 
 import { Ago } from "../parts/Ago";
+import { Fingerprint } from "../parts/Fingerprint";
 import { type Tone } from "../parts/StateWord";
 import { Act } from "./Act";
 import type { Attention, Overview } from "./queries";
@@ -49,7 +50,7 @@ function Line({ one }: { one: Attention }) {
             <Ago at={one.since} />
           </Text>
         )}
-        {one.fingerprint && <span className="fingerprint attention-key">SHA256 {one.fingerprint}</span>}
+        {one.fingerprint && <Fingerprint of={one.fingerprint} className="attention-key" />}
       </div>
       <div className="attention-acts">
         {one.acts.map((act) => (

@@ -3,6 +3,7 @@ import type { ReactNode } from "react";
 import { Link } from "react-router";
 
 import { Chart } from "../parts/Chart";
+import { Fingerprint } from "../parts/Fingerprint";
 import { count, date, exact } from "../parts/words";
 import type { Overview } from "./queries";
 
@@ -21,7 +22,7 @@ export function Figures({ overview }: { overview: Overview }) {
         ])}
       </Figure>
       <Figure title="Sessions" to="/sessions" number={sessions.total}>
-        {sessions.connected} connected
+        {sessions.connected.toLocaleString("en-GB")} connected
       </Figure>
       <Figure title="Agents" to="/agents" number={agents.registered}>
         {said([
@@ -35,7 +36,7 @@ export function Figures({ overview }: { overview: Overview }) {
           label="Sessions, last 24 hours"
           over="the last 24 hours"
           points={overview.history.points.map((point) => point?.total ?? null)}
-          write={(value) => String(value)}
+          write={(value) => value.toLocaleString("en-GB")}
         />
       </section>
       <section className="figure figure-wide" aria-label="Pools, licences and certificates">
@@ -72,7 +73,7 @@ function Figure({
 function Ends({ overview }: { overview: Overview }) {
   const { busiestPool: pool, ca, certificates, licences, policyProblems } = overview;
   return (
-    <dl className="ends">
+    <dl className="until-list">
       <dt>Busiest pool</dt>
       <dd>
         {pool ? (
@@ -95,7 +96,7 @@ function Ends({ overview }: { overview: Overview }) {
       <dd>{certificates.length === 0 ? "none ends soon" : <Certificates of={certificates} />}</dd>
       <dt>CA</dt>
       <dd>
-        <span className="fingerprint">SHA256 {ca.fingerprint}</span>
+        <Fingerprint of={ca.fingerprint ?? ""} />
         {ca.endsAt && (
           <>
             {" "}

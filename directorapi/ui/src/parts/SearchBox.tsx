@@ -7,11 +7,10 @@ interface Search {
   label: string; // for those who do not see the field's place: "Search your desktops"
   value: string;
   onChange: (value: string) => void;
-  w?: number | string;
 }
 
 /** SearchBox is the field that "/" leads to and Escape empties and leaves. */
-export function SearchBox({ label, value, onChange, w = "min(100%, 220px)" }: Search) {
+export function SearchBox({ label, value, onChange }: Search) {
   const field = useRef<HTMLInputElement>(null);
   // The letters are kept here while somebody types: those in the address bar come
   // a moment later.
@@ -32,7 +31,6 @@ export function SearchBox({ label, value, onChange, w = "min(100%, 220px)" }: Se
       ref={field}
       type="search"
       size="xs"
-      w={w}
       className="search"
       aria-label={label}
       placeholder="search"
