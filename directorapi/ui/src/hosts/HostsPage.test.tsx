@@ -145,7 +145,7 @@ test("a host explains why somebody would not get it", async () => {
   expect(await screen.findByText(/bob has its console/)).toBeVisible();
   expect(screen.getByText(/No host would take it/)).toBeVisible();
   expect(await director.bodies("POST /v1/admin/explain")).toEqual([
-    { userId: "alice", serverId: "ws1", sessionType: "console" },
+    { userId: "alice", groups: [], serverId: "ws1", sessionType: "console" },
   ]);
 });
 
