@@ -169,8 +169,10 @@ test("the search finds a host, and the policy says who reaches it", limit, async
   const page = await open("admin/");
   await logIn(admin);
   await page.getByPlaceholder("Search everything").waitFor();
+  const field = page.getByPlaceholder("Search everything");
   await page.keyboard.press("/");
-  await page.keyboard.type(server);
+  await until(() => field.evaluate((one) => one === document.activeElement));
+  await field.pressSequentially(server, { delay: 30 });
   await page.getByRole("option", { name: recorded }).first().waitFor();
   await picture("admin-search");
   await page.keyboard.press("ArrowDown");
