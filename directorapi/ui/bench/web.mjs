@@ -99,7 +99,7 @@ async function list(fleet, link, changes) {
   const { context, page } = await fresh();
   await page.addInitScript(fakeStream);
   await answerFrom(page, fleet);
-  await page.goto(new URL("admin/#/access", base).href);
+  await page.goto(new URL("admin/#/overview", base).href);
   const to = page.getByRole("navigation").getByRole("link", { name: link });
   await to.waitFor();
   await page.evaluate(() => {
