@@ -99,19 +99,21 @@ async function list(fleet, link, changes) {
   const { context, page } = await fresh();
   await page.addInitScript(fakeStream);
   await answerFrom(page, fleet);
-  await page.goto(new URL("admin/#/overview", base).href);
+  await page.goto(new URL("admin/#/access", base).href);
   const to = page.getByRole("navigation").getByRole("link", { name: link });
   await to.waitFor();
-  await page.evaluate(() => {
+  await page.evaluate((link) => {
     document.addEventListener("click", () => {
       const began = performance.now();
       const look = () => {
-        if (document.querySelectorAll("tbody td").length > 20) window.shownAfter = performance.now() - began;
+        const there = document.querySelector("h1")?.textContent === link;
+        if (there && document.querySelectorAll("tbody td").length > 20)
+          window.shownAfter = performance.now() - began;
         else requestAnimationFrame(look);
       };
       requestAnimationFrame(look);
     });
-  });
+  }, link);
   await to.click();
   await page.waitForFunction(() => window.shownAfter !== undefined);
   const shown = await page.evaluate(() => window.shownAfter);
