@@ -2,7 +2,7 @@ import type { Plugin } from "vite";
 
 // A component of Mantine has its class names in NAME.module.mjs, and the styles of
 // those names in styles/NAME.layer.css.
-const classNames = /\/node_modules\/@mantine\/core\/esm\/components\/.*\/([A-Za-z]+)\.module\.mjs$/;
+const classNames = /\/node_modules\/@mantine\/core\/esm\/(?:components|utils)\/.*\/([A-Za-z]+)\.module\.mjs$/;
 
 /**
  * mantineStyles brings the styles of those Mantine components that a page uses,

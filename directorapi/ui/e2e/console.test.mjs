@@ -266,7 +266,7 @@ for (const name of pages) {
     await to(new Fleet({ hosts: 10_000, pending: 2, problems: mistakes }), also);
     await page.locator(".list tbody a, .attention").first().waitFor();
     if (name === "Hosts") await page.getByText("10,000 hosts").waitFor();
-    if (name === "Sessions") await page.getByText("16,000 sessions").waitFor();
+    if (name === "Sessions") await page.getByText("20,000 sessions").waitFor();
     await picture(`admin-${path}`);
     await page.setViewportSize(phone);
     await inBothThemes(fits);

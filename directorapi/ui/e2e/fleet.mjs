@@ -73,7 +73,7 @@ export class Fleet {
   }
 
   sessionsOf(n) {
-    const each = n % 5 === 3 ? 0 : this.sessionsEach;
+    const each = this.sessionsEach * ({ 3: 0, 4: 2 }[n % 5] ?? 1);
     return Array.from({ length: each }, (_, i) => ({
       id: i === 0 ? "console" : `dcvix_${String(n)}_${String(i)}`,
       owner: `${users[(n + i) % users.length]}${n < 40 ? "" : String(n)}`,

@@ -70,9 +70,9 @@ test("filters by owner, host, state, type and how long nobody was there", async 
   await choose("Any type", "Virtual");
   await shows("bob");
   await choose("Any type", "Any type");
-  await choose("Idle or not", "60");
+  await choose("Idle or not", "Idle > 1 hour");
   await shows("dan", "bob");
-  await choose("Idle or not", "");
+  await choose("Idle or not", "Idle or not");
   await hands.type(screen.getByLabelText("Owner"), "CAR");
   await shows("carol");
   await hands.clear(screen.getByLabelText("Owner"));
