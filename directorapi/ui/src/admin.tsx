@@ -1,4 +1,4 @@
-import { createHashRouter, Navigate, RouterProvider } from "react-router";
+import { HashRouter, Navigate, Route, Routes } from "react-router";
 
 import { AccessPage } from "./access/AccessPage";
 import { AgentsPage } from "./agents/AgentsPage";
@@ -10,23 +10,20 @@ import { LoginGate } from "./login/LoginGate";
 import { OverviewPage } from "./overview/OverviewPage";
 import { SessionsPage } from "./sessions/SessionsPage";
 
-const router = createHashRouter([
-  {
-    element: <Console />,
-    children: [
-      { path: "/overview", element: <OverviewPage /> },
-      { path: "/hosts", element: <HostsPage /> },
-      { path: "/sessions", element: <SessionsPage /> },
-      { path: "/agents", element: <AgentsPage /> },
-      { path: "/access", element: <AccessPage /> },
-      { path: "/audit", element: <AuditPage /> },
-      { path: "*", element: <Navigate to="/overview" replace /> },
-    ],
-  },
-]);
-
 mount(
   <LoginGate realm="admin">
-    <RouterProvider router={router} />
+    <HashRouter>
+      <Routes>
+        <Route element={<Console />}>
+          <Route path="/overview" element={<OverviewPage />} />
+          <Route path="/hosts" element={<HostsPage />} />
+          <Route path="/sessions" element={<SessionsPage />} />
+          <Route path="/agents" element={<AgentsPage />} />
+          <Route path="/access" element={<AccessPage />} />
+          <Route path="/audit" element={<AuditPage />} />
+          <Route path="*" element={<Navigate to="/overview" replace />} />
+        </Route>
+      </Routes>
+    </HashRouter>
   </LoginGate>,
 );

@@ -1,31 +1,27 @@
 import { screen } from "@testing-library/react";
-import { createMemoryRouter, RouterProvider } from "react-router";
 import { expect, test } from "vitest";
 
 import { LoginGate } from "../login/LoginGate";
 import { agent, problem, TestDirector } from "../test/director";
-import { showRouted } from "../test/show";
+import { show } from "../test/show";
 import { Console } from "./Console";
 
-function page() {
-  const router = createMemoryRouter([{ path: "/", element: <Console /> }]);
-  return (
-    <LoginGate realm="admin">
-      <RouterProvider router={router} />
-    </LoginGate>
-  );
-}
+const page = (
+  <LoginGate realm="admin">
+    <Console />
+  </LoginGate>
+);
 
 test("counts on the rail how many agents wait", async () => {
   new TestDirector({ agents: [agent({ state: "pending" }), agent()] });
-  showRouted(page());
+  show(page);
   expect(await screen.findByLabelText("1 waiting")).toBeVisible();
 });
 
 test("asks somebody who is no admin to log in as one, at the admins' login", async () => {
   const director = new TestDirector();
   director.answers["GET /v1/admin/agents"] = () => problem(403, "forbidden", "Only admins may see agents.");
-  const hands = showRouted(page());
+  const hands = show(page);
 
   await hands.type(await screen.findByLabelText("User"), "root");
   director.answers = {};

@@ -11,16 +11,13 @@ import { KeyLayer } from "../keys/KeyLayer";
 
 /** show puts a page on the screen as the entry documents do, and returns the hands of a user. */
 export function show(page: ReactNode, at = "/"): UserEvent {
-  return showRouted(<MemoryRouter initialEntries={[at]}>{page}</MemoryRouter>);
-}
-
-/** showRouted is show for a page with a router of its own. */
-export function showRouted(page: ReactNode): UserEvent {
   render(
     <MantineProvider env="test">
       <QueryClientProvider client={newQueryClient()}>
         <ReachBanner />
-        <KeyLayer>{page}</KeyLayer>
+        <KeyLayer>
+          <MemoryRouter initialEntries={[at]}>{page}</MemoryRouter>
+        </KeyLayer>
       </QueryClientProvider>
     </MantineProvider>,
   );
