@@ -88,7 +88,7 @@ bench-web: need-test need-node build-demo ## Measure the web pages in Chromium: 
 	@scripts/bench-web
 
 .PHONY: test-windows
-test-windows: need-wine ## Run the agent, and the tests of its packages and the launcher's, as Windows programs under Wine
+test-windows: need-wine ## Run agent, launcher and the tests of their packages as Windows programs under Wine
 	@GO=$(GO) scripts/test-windows
 
 .PHONY: test-packages
@@ -127,6 +127,6 @@ need-pam:
 need-node:
 	@scripts/need node
 need-wine:
-	@scripts/need wine
+	@scripts/need wine screen
 need-packages:
 	@scripts/need debootstrap rpm strace systemd pam

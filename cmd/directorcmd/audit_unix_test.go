@@ -24,7 +24,7 @@ func TestAChangeOfTheAuditIsFound(t *testing.T) {
 	lines := bytes.SplitAfter(text, []byte("\n"))
 	require.Greater(t, len(lines), 3)
 	forged := map[string][]byte{
-		"a changed line": bytes.Replace(text, []byte("ws2"), []byte("ws9"), 1),
+		"a changed line": bytes.Replace(text, []byte("pending ws"), []byte("pending wx"), 1), // not the last, which nothing vouches for yet
 		"a removed line": bytes.Join(append(append([][]byte{}, lines[0]), lines[2:]...), nil),
 		"an added line":  bytes.Join(append(append([][]byte{}, lines[0], lines[0]), lines[1:]...), nil),
 		"a moved line":   bytes.Join(append(append([][]byte{}, lines[1], lines[0]), lines[2:]...), nil),

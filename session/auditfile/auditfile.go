@@ -7,8 +7,9 @@
 // youngest. The first line of a file carries the hash of the last line of the
 // file before. When all together would grow over the limit, the oldest file goes.
 //
-// Lines taken off the very end, and whole files off the very beginning, leave a
-// chain that is whole: who has to prove that too keeps copies elsewhere.
+// A change of the very last line, lines taken off the very end, and whole files off
+// the very beginning, leave a chain that is whole: who has to prove that too keeps
+// copies elsewhere.
 package auditfile
 
 import (
