@@ -28,6 +28,17 @@ func kindsOf(o dcvix.Overview) []string {
 	return kinds
 }
 
+// The console's first page counts on lists that are empty and not null.
+func TestWhereNothingNeedsAPersonTheListsAreEmpty(t *testing.T) {
+	l := newListed(t, 1)
+	l.Policy.Set(t, `[{"id":"root","admin":true}]`, `[]`)
+	r := l.get(t, dcvix.PathAdminOverview)
+	require.Equal(t, http.StatusOK, r.status, r.body)
+	for _, list := range []string{"attention", "certificates", "licences"} {
+		assert.Contains(t, r.body, `"`+list+`":[]`)
+	}
+}
+
 func TestTheOverviewIsOneAnswerWithATag(t *testing.T) {
 	l := newListed(t, 3)
 	l.Policy.Set(t, `[{"id":"root","admin":true}]`, `[{"id":"cad","workstations":["ws0","ws1","ws9"]}]`)

@@ -112,7 +112,7 @@ func (b *Broker) Overview() dcvix.Overview {
 		}
 	}
 	s.Sessions, s.History = b.countSessions(), b.loads.until(now)
-	s.Licences = []dcvix.LicenceEnd{}
+	s.Licences, s.Attention = []dcvix.LicenceEnd{}, []dcvix.Attention{}
 	for i := range agents {
 		switch a := &agents[i]; a.State {
 		case dcvix.AgentPending:

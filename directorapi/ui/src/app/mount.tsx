@@ -9,6 +9,7 @@ import { type ReactNode, StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 
 import { KeyLayer } from "../keys/KeyLayer";
+import { Mishap } from "./Mishap";
 import { newQueryClient } from "./queryClient";
 import { ReachBanner } from "./ReachBanner";
 import { cssVariables, theme } from "./theme";
@@ -21,8 +22,10 @@ export function mount(page: ReactNode): void {
     <StrictMode>
       <MantineProvider theme={theme} cssVariablesResolver={cssVariables} defaultColorScheme="auto">
         <QueryClientProvider client={newQueryClient()}>
-          <ReachBanner />
-          <KeyLayer>{page}</KeyLayer>
+          <Mishap>
+            <ReachBanner />
+            <KeyLayer>{page}</KeyLayer>
+          </Mishap>
         </QueryClientProvider>
       </MantineProvider>
     </StrictMode>,
