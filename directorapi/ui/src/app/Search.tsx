@@ -32,6 +32,7 @@ export function Search() {
   return (
     <Combobox
       store={box}
+      withinPortal={false}
       onOptionSubmit={(to) => {
         setText("");
         box.closeDropdown();
