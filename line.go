@@ -1,8 +1,10 @@
 package dcvix
 
 import (
+	"fmt"
 	"strings"
 	"unicode"
+	"unicode/utf16"
 )
 
 // OneLine returns a text from outside as one line that a log or a terminal can
@@ -26,6 +28,26 @@ func OneLine(text string, most int) string {
 		text = string(runes[:most]) + "…"
 	}
 	return text
+}
+
+// Visible returns a text in which nothing moves a terminal's cursor or turns text
+// around: such characters are written as \uXXXX. JSON stays the same JSON by that
+// (RFC 8259, section 7), as long as it has no line breaks.
+func Visible(text string) string {
+	var b strings.Builder
+	b.Grow(len(text))
+	for _, r := range text {
+		switch {
+		case !unicode.IsControl(r) && !unicode.Is(unicode.Cf, r):
+			b.WriteRune(r)
+		case r > 0xffff:
+			high, low := utf16.EncodeRune(r)
+			fmt.Fprintf(&b, `\u%04x\u%04x`, high, low)
+		default:
+			fmt.Fprintf(&b, `\u%04x`, r)
+		}
+	}
+	return b.String()
 }
 
 // isWord says whether a text is of ASCII letters, digits and signs, as most are.

@@ -23,3 +23,17 @@ func TestATextFromOutsideIsOneLine(t *testing.T) {
 		}
 	}
 }
+
+func TestNothingMovesACursorInAVisibleText(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                        "",
+		"Zoë's ws1 日本":            "Zoë's ws1 日本",
+		"a\x1b[2Jb\n\x7f\u0085":   `a\u001b[2Jb\u000a\u007f\u0085`,
+		"gpj.\u202eexe\u200f":     `gpj.\u202eexe\u200f`,
+		"tag \U000e0041 \xff end": "tag \\udb40\\udc41 \ufffd end",
+	} {
+		if got := dcvix.Visible(text); got != want {
+			t.Errorf("Visible(%q) = %q, want %q", text, got, want)
+		}
+	}
+}

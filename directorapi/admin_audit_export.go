@@ -11,8 +11,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf16"
 
 	"github.com/labstack/echo/v4"
 
@@ -100,7 +98,7 @@ func (e *auditExport) add(r session.AuditRecord) error {
 		if err != nil {
 			return err
 		}
-		e.text.WriteString(visible(string(line)))
+		e.text.WriteString(dcvix.Visible(string(line)))
 		e.text.WriteByte('\n')
 	}
 	if e.text.Len() < exportPart {
@@ -126,7 +124,7 @@ func auditRow(r session.AuditRecord) []string {
 		r.Target, r.Reason, r.Old, r.New, strconv.Itoa(max(r.Count, 1)),
 	}
 	for i, cell := range row {
-		row[i] = cellText(visible(cell))
+		row[i] = cellText(dcvix.Visible(cell))
 	}
 	return row
 }
@@ -138,22 +136,4 @@ func cellText(text string) string {
 		return "'" + text
 	}
 	return text
-}
-
-// visible writes characters that would move a cursor or turn text around as \uXXXX,
-// as the audit's own files have them.
-func visible(text string) string {
-	var b strings.Builder
-	for _, c := range text {
-		switch {
-		case !unicode.IsControl(c) && !unicode.Is(unicode.Cf, c):
-			b.WriteRune(c)
-		case c > 0xffff:
-			high, low := utf16.EncodeRune(c)
-			fmt.Fprintf(&b, `\u%04x\u%04x`, high, low)
-		default:
-			fmt.Fprintf(&b, `\u%04x`, c)
-		}
-	}
-	return b.String()
 }

@@ -11,7 +11,8 @@ import (
 	"text/tabwriter"
 	"time"
 	"unicode"
-	"unicode/utf16"
+
+	"github.com/dcvix/dcvix"
 )
 
 // plain makes of a text that an agent may have chosen one that cannot move a
@@ -48,18 +49,10 @@ func printJSON(w io.Writer, v any) error { // any: as encoding/json
 		return fmt.Errorf("write JSON: %w", err)
 	}
 	var b bytes.Buffer
-	for _, r := range string(text) {
-		switch {
-		case r == '\n' || unicode.IsPrint(r):
-			b.WriteRune(r)
-		case r > 0xffff: // RFC 8259 section 7
-			high, low := utf16.EncodeRune(r)
-			fmt.Fprintf(&b, `\u%04x\u%04x`, high, low)
-		default:
-			fmt.Fprintf(&b, `\u%04x`, r)
-		}
+	for line := range strings.Lines(string(text)) {
+		b.WriteString(dcvix.Visible(strings.TrimSuffix(line, "\n")))
+		b.WriteByte('\n')
 	}
-	b.WriteByte('\n')
 	_, err = w.Write(b.Bytes())
 	return err
 }

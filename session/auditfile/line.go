@@ -9,9 +9,9 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"unicode"
-	"unicode/utf16"
+	"strings"
 
+	"github.com/dcvix/dcvix"
 	"github.com/dcvix/dcvix/session"
 )
 
@@ -34,19 +34,7 @@ func encode(r session.AuditRecord) ([]byte, error) {
 	if err := e.Encode(r); err != nil {
 		return nil, fmt.Errorf("write an audit record: %w", err)
 	}
-	safe := make([]byte, 0, b.Len())
-	for _, c := range string(bytes.TrimSuffix(b.Bytes(), []byte("\n"))) {
-		switch {
-		case !unicode.IsControl(c) && !unicode.Is(unicode.Cf, c):
-			safe = append(safe, string(c)...)
-		case c > 0xffff:
-			high, low := utf16.EncodeRune(c)
-			safe = fmt.Appendf(safe, `\u%04x\u%04x`, high, low)
-		default:
-			safe = fmt.Appendf(safe, `\u%04x`, c)
-		}
-	}
-	return safe, nil
+	return []byte(dcvix.Visible(strings.TrimSuffix(b.String(), "\n"))), nil
 }
 
 // chain makes an encoded record a line that follows the one with the hash prev.
