@@ -38,7 +38,7 @@ func (s *Server) overview(c echo.Context) error {
 	}
 	s.serverCertEnds(&o, now)
 	s.agentCertsEnd(&o, now)
-	if since := s.auditFails.since(); !since.IsZero() {
+	if since := s.auditFails.Since(); !since.IsZero() {
 		o.Attention = append(o.Attention, dcvix.Attention{
 			Kind: "audit-trouble", Severity: dcvix.SeverityCritical, Since: dcvix.Time{Time: since}, Acts: []string{},
 			Text: "The audit cannot be written, so that logins and approvals fail: the director's log says why.",

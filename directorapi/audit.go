@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net/http"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -84,7 +83,7 @@ func (s *Server) write(ctx context.Context, records ...session.AuditRecord) erro
 	var all error
 	for _, r := range records {
 		err := s.cfg.Audit.Append(ctx, r)
-		s.auditFails.note(r.Time, err)
+		s.auditFails.Note(r.Time, err)
 		if err != nil {
 			s.cfg.Logger.ErrorContext(ctx, "act not put on record", slog.String("action", string(r.Action)),
 				slog.String("request_id", r.RequestID), slog.Any("err", err))
@@ -92,27 +91,6 @@ func (s *Server) write(ctx context.Context, records ...session.AuditRecord) erro
 		all = errors.Join(all, err)
 	}
 	return all
-}
-
-// A failing is something that is done again and again. The zero value has not
-// failed.
-type failing struct{ first atomic.Int64 } // in milliseconds since 1970; 0 when it went well last
-
-// note takes in what came of it.
-func (f *failing) note(now time.Time, err error) {
-	if err == nil {
-		f.first.Store(0)
-	} else {
-		f.first.CompareAndSwap(0, now.UnixMilli())
-	}
-}
-
-// since is when it began to fail; zero when it does not.
-func (f *failing) since() time.Time {
-	if first := f.first.Load(); first != 0 {
-		return time.UnixMilli(first)
-	}
-	return time.Time{}
 }
 
 // Run writes to the audit how often refusals were repeated, once a minute, until

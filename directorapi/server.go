@@ -110,7 +110,7 @@ type Server struct {
 	sessionTexts *hostTexts // what lists say of its sessions
 
 	certEnds     certEnds
-	auditFails   failing
+	auditFails   session.Failing
 	auditReaders chan struct{} // one element for each who reads the audit
 	auditExports chan struct{} // likewise, for exports
 	streams      streams

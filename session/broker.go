@@ -90,7 +90,7 @@ type Broker struct {
 	unwanted  unwanted
 	loads     loads
 
-	storeFails failing
+	storeFails Failing
 	problems   foundProblems
 	flagging   sync.Mutex // held while the flags of a host change
 
@@ -184,7 +184,7 @@ func (b *Broker) writeSeen(ctx context.Context) error {
 		return nil
 	}
 	err := b.cfg.Store.SeeAgents(ctx, seen)
-	b.storeFails.note(b.cfg.Now(), err)
+	b.storeFails.Note(b.cfg.Now(), err)
 	if err != nil {
 		b.register.giveBack(seen)
 		return fmt.Errorf("write last-seen times: %w", err)

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/dcvix/dcvix"
@@ -343,7 +342,7 @@ func (s *overseer) policy() {
 
 // trouble says what the director itself has trouble with.
 func (s *overseer) trouble() {
-	if since := s.b.storeFails.since(); !since.IsZero() {
+	if since := s.b.storeFails.Since(); !since.IsZero() {
 		s.say("store-trouble", dcvix.SeverityCritical, since,
 			"The register of agents cannot be written, so that approvals and logouts fail: the director's log says why.")
 	}
@@ -360,25 +359,4 @@ func (s *overseer) trouble() {
 		text = fmt.Sprintf("The policy was refused, and the one before counts: %s.", refused.Problems[0].Sentence())
 	}
 	s.say("policy-refused", dcvix.SeverityCritical, since, text, "policy")
-}
-
-// A failing is something that the director does again and again. The zero value has
-// not failed.
-type failing struct{ first atomic.Int64 } // in milliseconds since 1970; 0 when it went well last
-
-// note takes in what came of it.
-func (f *failing) note(now time.Time, err error) {
-	if err == nil {
-		f.first.Store(0)
-	} else {
-		f.first.CompareAndSwap(0, now.UnixMilli())
-	}
-}
-
-// since is when it began to fail; zero when it does not.
-func (f *failing) since() time.Time {
-	if first := f.first.Load(); first != 0 {
-		return time.UnixMilli(first)
-	}
-	return time.Time{}
 }
