@@ -144,6 +144,36 @@ func Counted(l net.Listener) int {
 // AuditQuery reads the query of a request for the audit.
 func AuditQuery(params url.Values) (session.AuditQuery, error) { return auditQuery(params) }
 
+// RememberedTexts returns how many hosts texts remember after a list of each of these,
+// when there are so many hosts in all.
+func RememberedTexts(inAll int, lists ...[]session.Host) (remembered []int, err error) {
+	texts := newHostTexts(func(h session.Host) any { return h.Sessions })
+	for _, hosts := range lists {
+		if _, err := texts.list(hosts, inAll); err != nil {
+			return nil, err
+		}
+		remembered = append(remembered, len(texts.all))
+	}
+	return remembered, nil
+}
+
+// CertificateEnd returns until when the certificates last that an agent shows one after
+// the other, as the overview knows it.
+func CertificateEnd(shown ...time.Time) time.Time {
+	var c certEnds
+	for _, end := range shown {
+		c.note(peer{id: "a", expires: end})
+	}
+	return c.all["a"]
+}
+
+// RememberedCertificates returns of how many agents the end of a certificate is known.
+func (s *Server) RememberedCertificates() int {
+	s.certEnds.mu.Lock()
+	defer s.certEnds.mu.Unlock()
+	return len(s.certEnds.all)
+}
+
 // ServerForAdmin is a host as lists have it.
 func ServerForAdmin(h session.Host) dcvix.Server { return serverForAdmin(h) }
 

@@ -225,6 +225,18 @@ func TestNoListIsServedOld(t *testing.T) {
 	}
 }
 
+// TestTextsOfHostsThatAreGoneAreForgotten: hosts come and go for as long as a director
+// runs.
+func TestTextsOfHostsThatAreGoneAreForgotten(t *testing.T) {
+	var lists [][]session.Host
+	for i := range 100 {
+		lists = append(lists, []session.Host{{Agent: dcvix.AgentID(fmt.Sprint("a", i))}, {Agent: dcvix.AgentID(fmt.Sprint("b", i))}})
+	}
+	remembered, err := directorapi.RememberedTexts(2, lists...)
+	require.NoError(t, err)
+	assert.LessOrEqual(t, slices.Max(remembered), 6, "thrice those of a list")
+}
+
 // happen lets something happen to a host, or nothing.
 func (l *listed) happen(t *testing.T, rng *rand.Rand) string {
 	t.Helper()

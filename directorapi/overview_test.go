@@ -150,6 +150,24 @@ func TestTheOverviewNamesCertificatesThatEnd(t *testing.T) {
 	assert.Contains(t, kindsOf(o), "ca-ends")
 }
 
+func TestOfTheCertificatesOfAnAgentTheOneThatLastsLongestCounts(t *testing.T) {
+	now := time.Now()
+	assert.Equal(t, now.Add(2), directorapi.CertificateEnd(now, now.Add(2), now.Add(1)))
+}
+
+func TestTheCertificateOfARevokedAgentIsForgotten(t *testing.T) {
+	s, _, ahead := audited(t)
+	h := approved(t, s, "ws1")
+	require.Equal(t, http.StatusOK, h.report(t).status)
+	require.Equal(t, 1, s.API.RememberedCertificates())
+	require.NoError(t, s.Broker.Revoke(t.Context(), h.guid))
+	ahead.Store(int64(ca.AgentLifetime))
+	o, err := s.AdminClient().Overview(t.Context())
+	require.NoError(t, err)
+	assert.Empty(t, o.Certificates)
+	assert.Zero(t, s.API.RememberedCertificates())
+}
+
 func TestTheOverviewTellsOfAnAuditThatCannotBeWritten(t *testing.T) {
 	s, audit, _ := audited(t)
 	admin := s.AdminClient()
