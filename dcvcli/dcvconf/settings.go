@@ -43,6 +43,11 @@ type store interface {
 	unset(section, key string)
 	save() error // returns an error that wraps ErrChanged when somebody else was quicker
 
+	keeper
+}
+
+// A keeper remembers how settings were, so that what was changed can be undone.
+type keeper interface {
 	prepare() error                 // keeps a copy of how it was, if there is none yet
 	sum() (now, saved string)       // identifies the content as opened, and as save will leave it; "" means unknown
 	restore(before string) bool     // goes back to the copy, if it has that sum
